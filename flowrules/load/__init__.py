@@ -1,0 +1,1 @@
+"""Syntax trees and config files to a checked Workflow."""

@@ -1,0 +1,20 @@
+"""A plan as a networkx graph; the only user of networkx."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import networkx
+
+if TYPE_CHECKING:
+    from flowrules.model.plan import Plan
+
+
+def graph_of(plan: Plan) -> networkx.DiGraph[int]:
+    """Job ids and who needs whom: edges run from a job to those that use what it makes."""
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    for job, decision in zip(plan.jobs, plan.decisions, strict=True):
+        graph.add_node(job.id, job=job, decision=decision)
+    for job_id, needs in enumerate(plan.needs):
+        graph.add_edges_from((need, job_id) for need in needs)
+    return graph

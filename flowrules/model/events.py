@@ -1,0 +1,161 @@
+"""What the scheduler is told and what it wants done. Every event carries the time; seconds of one monotonic clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one job occupies while it runs.
+
+    Attributes:
+        cores: whole cores, at least 1.
+        memory: bytes, 0 where not declared.
+        gpus: indexed GPUs, whole or a fraction of one (0.25).
+        custom: other named resources, counted.
+    """
+
+    cores: int = 1
+    memory: int = 0
+    gpus: float = 0
+    custom: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a machine has to give: cores, bytes, the names of its GPUs, and limits of named resources.
+
+    A resource that is not in ``limits`` is not limited; ``memory`` None is not limited.
+    """
+
+    cores: int
+    memory: int | None = None
+    gpus: tuple[str, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedJob:
+    """A job as the scheduler sees it: numbers only.
+
+    Attributes:
+        id: as in the plan.
+        needs: ids of jobs that must be settled first; ids that are no SchedJob count as settled.
+        check: True for a job that *may run*: when its needs are settled the scheduler asks (`Check`) instead of starting.
+        need: resources; evaluated again for each attempt through `Ended.next_need`.
+        priority: higher goes first, above everything else.
+        expected: expected run time, seconds.
+        retries: how many further attempts a failure is given.
+        group: label; jobs of one group are preferred once one of them has run.
+    """
+
+    id: int
+    needs: tuple[int, ...] = ()
+    check: bool = False
+    need: Need = Need()
+    priority: float = 0
+    expected: float = 1.0
+    retries: int = 0
+    group: str | None = None
+
+
+# ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """New jobs, at the start and each time the DAG is derived again. Jobs already known are left as they are."""
+
+    now: float
+    jobs: tuple[SchedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Answer to `Check`: whether the job runs. ``demand``: settled jobs whose missing outputs it needs; they run first."""
+
+    now: float
+    job: int
+    run: bool
+    demand: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command)."""
+
+    now: float
+    job: int
+    ok: bool
+    next_need: Need | None = None
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The user wants to end: no new jobs; with ``kill`` the running ones are killed too."""
+
+    now: float
+    kill: bool = False
+
+
+Event: TypeAlias = Planned | Checked | Ended | StopAsked
+
+# ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The share of the machine one job occupies: ``gpus`` are names of the GPUs it may see."""
+
+    cores: int
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Ask whether a job that may run must run."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an attempt (counted from 1) of a job in a slot."""
+
+    job: int
+    attempt: int
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill the running attempt of a job."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A job needs not run (its check said so)."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A job will not run because one it needs failed; told once per job."""
+
+    job: int
+    because: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing runs and nothing more will be started."""
+
+
+Action: TypeAlias = Check | Start | Kill | Skipped | Blocked | Finished

@@ -1,0 +1,1 @@
+"""Workflow, targets, disk and history to a plan: what to run and why."""

@@ -1,0 +1,87 @@
+"""What the core asks of the world. The edges implement these; tests use the doubles of `flowrules.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from flowrules.model.files import Stamp
+from flowrules.model.order import Order, Outcome
+from flowrules.model.pattern import Pattern
+from flowrules.model.record import Record
+from flowrules.model.values import Unknown
+
+
+class FileView(Protocol):
+    """The disk, looked at. Paths are relative to the working directory or absolute, normalized, POSIX."""
+
+    def stat(self, path: str) -> Stamp | None:
+        """What is there, symbolic links followed; None where nothing is."""
+
+    def digest(self, path: str) -> str:
+        """Digest of a file's content, or of the names, sizes and times of all files below a folder; "" if unreadable."""
+
+    def tree_mtime_ns(self, path: str) -> int:
+        """The newest change of any file below a folder (0 for an empty one)."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Content of a regular file.
+
+        Raises:
+            OSError: it cannot be read, is no regular file, or is larger than ``limit`` bytes.
+        """
+
+    def files_below(self, folder: str) -> Iterable[str]:
+        """Every file below a folder, as `folder/…` paths (bare names for `.`), sorted; empty where there is none."""
+
+
+class Reader(Protocol):
+    """What an expression may read while it is evaluated; answers Unknown for what a checkpoint has yet to make."""
+
+    def read(self, path: str) -> bytes | Unknown:
+        """Content of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+
+    def exists(self, path: str) -> bool | Unknown: ...
+
+    def size(self, path: str) -> int | Unknown:
+        """Bytes of a file, or of all files below a folder.
+
+        Raises:
+            OSError: there is no such file.
+        """
+
+    def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]] | Unknown:
+        """Existing files that match, sorted by path, each with its wildcard values in the order of `pattern.names`."""
+
+
+class History(Protocol):
+    """What earlier runs left."""
+
+    def last(self, output: str) -> Record | None:
+        """The last successful attempt that made this file."""
+
+    def unfinished(self, output: str) -> bool:
+        """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
+
+    def code_text(self, digest: str) -> str:
+        """The text of a command as it was recorded, "" where unknown."""
+
+
+class Executor(Protocol):
+    """Takes orders, reports outcomes. One thread: nothing happens but in calls."""
+
+    def start(self, order: Order) -> None:
+        """Start an attempt. A command that cannot be started is reported by `wait`, not raised."""
+
+    def kill(self, job: int) -> None:
+        """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        """Outcomes since the last call; waits up to ``timeout`` seconds (None: until there is one or `wake`)."""
+
+    def close(self) -> None:
+        """Kill what runs, release everything. May be called twice."""

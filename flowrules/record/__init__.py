@@ -1,0 +1,1 @@
+"""The disk: files as they are, and what is remembered of runs."""

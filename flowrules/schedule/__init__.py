@@ -1,0 +1,1 @@
+"""Which job starts when and where: a pure core fed with events."""

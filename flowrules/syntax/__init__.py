@@ -1,0 +1,1 @@
+"""Flowfile text to syntax tree and back."""
