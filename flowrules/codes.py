@@ -26,6 +26,16 @@ SHELL: Final = {
 
 CONFIG: Final = {
     "F401": "the file is no valid YAML",
+    "F402": "a YAML key is written twice",
+    "F403": "unknown YAML tag",
+    "F404": "the YAML is too large or too deep",
+    "F405": "a config or schema file is missing",
+    "F406": "a config file holds no mapping",
+    "F407": "a config value breaks the schema",
+    "F408": "the schema is no valid JSON Schema",
+    "F409": "the schema refers to another file",
+    "F410": "a mistake in `--config`",
+    "F411": "`config` where it cannot stand",
 }
 
 PLANNING: Final = {
