@@ -8,6 +8,8 @@ from typing import Protocol
 from flowrules.model.files import Stamp
 from flowrules.model.order import Order, Outcome
 from flowrules.model.pattern import Pattern
+from flowrules.model.plan import Plan
+from flowrules.model.progress import JobEnded, JobStarted, RunSummary
 from flowrules.model.record import Record
 from flowrules.model.values import Unknown
 
@@ -19,7 +21,7 @@ class FileView(Protocol):
         """What is there, symbolic links followed; None where nothing is."""
 
     def digest(self, path: str) -> str:
-        """Digest of a file's content, or of the names, sizes and times of all files below a folder; "" if unreadable."""
+        """Digest of a file's content, or of names, sizes and times of all files below a folder; "" if unreadable."""
 
     def tree_mtime_ns(self, path: str) -> int:
         """The newest change of any file below a folder (0 for an empty one)."""
@@ -85,3 +87,39 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Kill what runs, release everything. May be called twice."""
+
+
+class Observer(Protocol):
+    """Is told what a run does, and shows it. It never decides anything and never raises for what it is told.
+
+    Attributes:
+        refresh_seconds: how often `tick` wants to be called while nothing happens; None: never.
+    """
+
+    @property
+    def refresh_seconds(self) -> float | None: ...
+
+    def plan_ready(self, plan: Plan) -> None:
+        """The plan, before anything starts and again each time it was derived anew; ids of jobs stay what they are."""
+
+    def job_started(self, event: JobStarted) -> None: ...
+
+    def job_ended(self, event: JobEnded) -> None: ...
+
+    def job_skipped(self, job: int) -> None:
+        """A job that might have run need not."""
+
+    def job_blocked(self, job: int, because: int) -> None:
+        """A job will not run because one it needs failed."""
+
+    def message(self, text: str) -> None:
+        """Something a user should know now, one sentence."""
+
+    def tick(self) -> None:
+        """Time went by."""
+
+    def finished(self, summary: RunSummary) -> None:
+        """The run is over."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was found. Called whatever happens, may be called twice."""
