@@ -40,6 +40,16 @@ CONFIG: Final = {
 
 PLANNING: Final = {
     "F501": "missing input",
+    "F502": "two rules make one file",
+    "F503": "circle of rules",
+    "F504": "rule needs its own output",
+    "F505": "rule asks for itself without end",
+    "F506": "file that a rule makes is read while planning",
+    "F507": "resource without unit",
+    "F508": "value of the wrong kind",
+    "F509": "more errors than are shown",
+    "F510": "checkpoints read each other without end",
+    "F511": "protected file would be overwritten",
 }
 
 RUNNING: Final = {
@@ -48,6 +58,9 @@ RUNNING: Final = {
 
 CALL: Final = {
     "F701": "unknown target",
+    "F702": "option names nothing in this plan",
+    "F703": "no rules",
+    "F704": "rule with wildcards as a target",
 }
 
 LINT: Final = {

@@ -75,7 +75,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Answer to `Check`: whether the job runs. ``demand``: settled jobs whose missing outputs it needs; they run first."""
+    """Answer to `Check`: whether the job runs.
+
+    ``demand``: settled jobs whose missing outputs it needs, in order; they run first.
+    """
 
     now: float
     job: int

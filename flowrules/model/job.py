@@ -22,9 +22,10 @@ class Job:
         input_flags: flags by position in ``inputs``; empty where no input has any.
         outputs: paths, in the order of ``rule.outputs``.
         waits: outputs of checkpoints that must exist before its inputs are fully known; empty for most jobs.
+        mark: the planner's own note while it chooses between candidates; means nothing afterwards.
     """
 
-    __slots__ = ("id", "input_flags", "input_names", "inputs", "outputs", "rule", "values", "waits")
+    __slots__ = ("id", "input_flags", "input_names", "inputs", "mark", "outputs", "rule", "values", "waits")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Job:
         self.input_names = input_names
         self.input_flags = input_flags
         self.waits = waits
+        self.mark = 0
 
     @property
     def wildcards(self) -> dict[str, str]:

@@ -186,7 +186,8 @@ def _leaves(value: str, before: str) -> bool:
 
 def _searcher(pattern: Pattern, regexes: Mapping[str, str]) -> Callable[[str], tuple[str, ...] | None]:
     """A full match by regular expression, groups in the order of ``pattern.names``."""
-    text, seen = "", {}
+    text = ""
+    seen: dict[str, str] = {}
     for part in pattern.parts:
         if isinstance(part, str):
             text += re.escape(part)
@@ -230,4 +231,4 @@ def timed_regex(text: str) -> Callable[[str], re.Match[str] | None]:
     import regex  # heavy to import, and rarely needed
 
     compiled = regex.compile(text, regex.DOTALL)
-    return lambda subject: compiled.fullmatch(subject, timeout=MATCH_SECONDS)  # type: ignore[no-any-return]
+    return lambda subject: compiled.fullmatch(subject, timeout=MATCH_SECONDS)

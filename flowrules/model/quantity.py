@@ -96,7 +96,7 @@ class Quantity:
 
     def __truediv__(self, other: object) -> Quantity | Number:
         if isinstance(other, Quantity):
-            quotient: Number = self.amount / _nonzero(self._same(other, "divide"))
+            quotient = float(self.amount / _nonzero(self._same(other, "divide")))
             return int(quotient) if quotient.is_integer() else quotient
         number = _nonzero(_number(other, "divide", self))
         if isinstance(self.amount, int) and isinstance(number, int) and self.amount % number == 0:
@@ -251,7 +251,7 @@ def parse_quantity(text: str) -> Quantity:
         QuantityError: the text is none of these; the message names the unit that was probably meant.
     """
     bare = text.strip()
-    if bare.startswith("-"):
+    if bare.startswith("-") and not bare.startswith("--"):
         return -parse_quantity(bare[1:])
     clock = _CLOCK.fullmatch(bare)
     if clock:
@@ -294,9 +294,10 @@ def _sum(text: str, terms: list[tuple[str, str]]) -> Quantity:
 def _times(number: str, unit: str) -> Number:
     """A decimal number of units, exact where the result is whole."""
     whole, _, places = number.partition(".")
-    top = int(whole + places) * (BYTE_UNITS.get(unit) or TIME_UNITS[unit])
-    bottom = 10 ** len(places) * (1000 if unit == _MILLISECOND else 1)
-    return top // bottom if top % bottom == 0 else top / bottom
+    top: int = int(whole + places) * (BYTE_UNITS.get(unit) or TIME_UNITS[unit])
+    bottom: int = 10 ** len(places) * (1000 if unit == _MILLISECOND else 1)
+    exact, rest = divmod(top, bottom)
+    return top / bottom if rest else exact
 
 
 def _unknown_unit(unit: str, known: object, start: str) -> QuantityError:

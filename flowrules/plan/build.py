@@ -1,0 +1,248 @@
+"""The entry to planning: workflow, targets, disk and history in, plan out. Reads top to bottom.
+
+Pure: what the disk says and what was remembered come through two ports, nothing is opened, no clock is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.expr.world import World
+from flowrules.model.job import Job
+from flowrules.model.plan import Cause, Decision, Plan, Reason
+from flowrules.model.rule import Rule
+from flowrules.model.workflow import Workflow
+from flowrules.plan.choose import Chooser
+from flowrules.plan.command import Commands
+from flowrules.plan.cut import cut
+from flowrules.plan.decide import Deciding
+from flowrules.plan.fingerprint import Fingerprints
+from flowrules.plan.index import RuleIndex
+from flowrules.plan.judge import Judge
+from flowrules.plan.policy import Policy
+from flowrules.plan.reader import Answer, PlanReader
+from flowrules.plan.resolve import Resolution
+from flowrules.plan.targets import Targets, resolve_targets
+from flowrules.ports import FileView, History
+
+MOST_ROUNDS = 10_000
+"""Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """What the call sets for rules: threads, resources by rule, resources for all."""
+
+    set_threads: Mapping[str, int]
+    set_resources: Mapping[str, Mapping[str, object]]
+    default_resources: Mapping[str, object]
+
+
+NO_SETTINGS = CommandSettings({}, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan and the means by which it was judged, for the run that follows it."""
+
+    plan: Plan
+    judge: Judge
+    commands: Commands
+    world: World
+
+
+def make_plan(
+    workflow: Workflow,
+    targets: Sequence[str],
+    files: FileView,
+    history: History,
+    policy: Policy | None = None,
+    settings: CommandSettings = NO_SETTINGS,
+) -> Planned:
+    """What has to run so that the targets exist and are up to date, and why.
+
+    Args:
+        targets: files or names of rules; empty for the workflow's default.
+        files: what the disk says; each path is looked at once.
+        history: what was remembered of earlier runs.
+
+    Raises:
+        FlowfileError: a target is unknown, an input is missing, two rules make one file, rules form a circle, an
+            expression cannot be computed, or a protected file would be overwritten.
+    """
+    policy = policy or Policy()
+    index = RuleIndex(workflow.rules)
+    answers: dict[str, Answer | FlowfileError] = {}
+    for _ in range(MOST_ROUNDS):
+        reader = PlanReader(files, index, answers)
+        world = World.of(workflow, reader)
+        planned, producer = _round(workflow, targets, files, history, policy, settings, index, reader, world)
+        if not _learn(reader, planned.plan, producer, policy, answers):
+            _refuse_protected(planned, files)
+            return planned
+    raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
+
+
+def _round(
+    workflow: Workflow,
+    names: Sequence[str],
+    files: FileView,
+    history: History,
+    policy: Policy,
+    settings: CommandSettings,
+    index: RuleIndex,
+    reader: PlanReader,
+    world: World,
+) -> tuple[Planned, Mapping[str, Job | None]]:
+    found = Resolution(index, workflow.rules, world, files)
+    targets = resolve_targets(workflow, names, found)
+    found.want(reader.asked)
+    chooser = Chooser(found, workflow.order)
+    chooser.place(targets.paths, targets.jobs)
+    chooser.place([path for path in reader.asked if found.had.get(path)])
+    chooser.finish()
+    jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
+    jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
+    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    judge = Judge(files, history, Fingerprints(files, commands), policy)
+    asked = set(targets.paths)
+    for job in targets.jobs:
+        asked.update(job.outputs)
+        if job.rule.action is None:
+            asked.update(job.inputs)
+    decisions, reasons = Deciding(jobs, needs, producer, asked, judge).decide(
+        _forced(jobs, targets, producer, policy, workflow.rules)
+    )
+    plan = Plan(
+        jobs,
+        needs,
+        decisions,
+        reasons,
+        producer={path: job.id for path, job in producer.items() if job is not None and job.id >= 0},
+        targets=tuple(asked),
+        target_jobs=tuple(sorted(_target_jobs(targets, producer))),
+        kept=_kept(producer, found, history),
+        unknown=tuple(job.id for job in jobs if job.waits),
+        warnings=workflow.warnings,
+    )
+    return Planned(plan, judge, commands, world), producer
+
+
+def _target_jobs(targets: Targets, producer: Mapping[str, Job | None]) -> set[int]:
+    makers = [producer.get(path) for path in targets.paths]
+    return {job.id for job in (*targets.jobs, *makers) if job is not None and job.id >= 0}
+
+
+def _forced(
+    jobs: Sequence[Job],
+    targets: Targets,
+    producer: Mapping[str, Job | None],
+    policy: Policy,
+    rules: Sequence[Rule],
+) -> dict[int, Reason]:
+    """Which jobs run whatever their state: forced ones, and those asked for that leave nothing to check."""
+    forced: dict[int, Reason] = {}
+    names = set(policy.forcerun)
+    unused = set(names)
+    asked = _target_jobs(targets, producer)
+    collected = {
+        made.id for job in targets.jobs if job.rule.action is None for p in job.inputs if (made := producer.get(p))
+    }
+    for job in jobs:
+        hit = names.intersection((job.rule.name, *job.outputs)) if names else ()
+        if hit:
+            unused.difference_update(hit)
+        if policy.forceall or hit or (policy.force and job.id in asked | collected):
+            forced[job.id] = Reason(Cause.FORCED)
+        elif job.id in asked and not job.outputs:
+            forced[job.id] = Reason(Cause.NO_OUTPUT)
+    known = {rule.name for rule in rules}
+    strangers = sorted(name for name in unused if name not in known and name not in producer)
+    if strangers:
+        raise FlowfileError(
+            Diagnostic("F702", f"`--forcerun {name}` names no rule and no file of this plan") for name in strangers
+        )
+    return forced
+
+
+def _learn(
+    reader: PlanReader,
+    plan: Plan,
+    producer: Mapping[str, Job | None],
+    policy: Policy,
+    answers: dict[str, Answer | FlowfileError],
+) -> bool:
+    """Answers what this round's expressions asked; True where an answer is new."""
+    news = False
+    for path in reader.asked:
+        job = producer.get(path)
+        answer: Answer | FlowfileError
+        if job is None:
+            answer = Answer.READ
+        elif not job.rule.checkpoint:
+            answer = _not_a_checkpoint(path, job)
+        else:
+            decision = plan.decisions[job.id] if job.id >= 0 else Decision.SKIP
+            ready = decision is Decision.SKIP or (decision is Decision.MAY and policy.read_ahead)
+            answer = Answer.READ if ready else Answer.WAIT
+        before = answers.get(path)
+        if before is Answer.WAIT or isinstance(before, FlowfileError):
+            continue  # once it waits, it waits: answers change in one direction only, so the rounds end
+        if answer is not before:
+            answers[path] = answer
+            news = news or answer is not Answer.WAIT or before is not None
+    return news
+
+
+def _not_a_checkpoint(path: str, job: Job) -> FlowfileError:
+    return FlowfileError(
+        [
+            Diagnostic(
+                "F506",
+                f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
+                None,
+                f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
+            )
+        ]
+    )
+
+
+def _kept(producer: Mapping[str, Job | None], found: Resolution, history: History) -> tuple[str, ...]:
+    """Sources that a rule once made and whose own inputs are gone."""
+    return tuple(
+        path
+        for path, job in producer.items()
+        if job is None and found.makers.get(path) and history.last(path) is not None
+    )
+
+
+def _refuse_protected(planned: Planned, files: FileView) -> None:
+    """A run that will overwrite a protected file is refused before anything starts."""
+    refused = list(protected_outputs(planned.plan.to_run(), files))
+    if refused:
+        raise FlowfileError(
+            Diagnostic(
+                "F511",
+                f"rule `{job.rule.name}` would overwrite the protected file `{path}`"
+                + (f" ({reason})" if (reason := _first(planned.plan.reasons[job.id])) else ""),
+                job.rule.span,
+                f"remove it or make it writable (`chmod u+w {path}`) if it is to be made again",
+            )
+            for job, path in refused
+        )
+
+
+def protected_outputs(jobs: Iterable[Job], files: FileView) -> Iterable[tuple[Job, str]]:
+    """Outputs that are declared protected, exist, and are read-only."""
+    for job in jobs:
+        for output, path in zip(job.rule.outputs, job.outputs, strict=True):
+            if output.flags.protected:
+                stamp = files.stat(path)
+                if stamp is not None and not stamp.writable:
+                    yield job, path
+
+
+def _first(reasons: Sequence[Reason]) -> str:
+    return str(reasons[0]) if reasons else ""

@@ -1,0 +1,160 @@
+"""What a job's expressions evaluate to: threads, resources, params and the command, in the order the language gives.
+
+Each sees what stands before it: wildcards, input, output, log, benchmark, threads, resources, params.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flowrules.errors import fail
+from flowrules.expr.section import evaluate_named
+from flowrules.expr.world import World
+from flowrules.model.job import Job
+from flowrules.model.quantity import Quantity
+from flowrules.model.rule import Evaluable, Output
+from flowrules.model.values import NamedList
+from flowrules.plan.recipe import fill_all, hole_of, named
+
+
+@dataclass(frozen=True, slots=True)
+class JobValues:
+    """Everything a job's texts may name, for one attempt."""
+
+    wildcards: Mapping[str, str]
+    input: NamedList
+    output: NamedList
+    log: NamedList
+    benchmark: NamedList
+    threads: int
+    resources: Mapping[str, object]
+    params: object
+    attempt: int
+    rule: str
+
+    def names(self) -> dict[str, object]:
+        """The values by name, as expressions and shell templates take them."""
+        return {
+            "wildcards": self.wildcards,
+            "input": self.input,
+            "output": self.output,
+            "log": self.log,
+            "benchmark": self.benchmark,
+            "threads": self.threads,
+            "resources": self.resources,
+            "params": self.params,
+            "attempt": self.attempt,
+            "rule": self.rule,
+        }
+
+
+class Commands:
+    """Evaluates the texts of jobs in one world."""
+
+    def __init__(
+        self,
+        world: World,
+        set_threads: Mapping[str, int] | None = None,
+        set_resources: Mapping[str, Mapping[str, object]] | None = None,
+        default_resources: Mapping[str, object] | None = None,
+    ) -> None:
+        self._world = world
+        self._set_threads = set_threads or {}
+        self._set_resources = set_resources or {}
+        self._default_resources = default_resources or {}
+
+    def values(self, job: Job, attempt: int = 1, threads: int | None = None, *, params: bool = True) -> JobValues:
+        """What a job's texts may name.
+
+        Args:
+            threads: what the job was given; None for what it declares.
+            params: evaluate them too.
+
+        Raises:
+            FlowfileError: an expression cannot be computed, such as the size of an input that does not exist yet.
+        """
+        rule = job.rule
+        local: dict[str, object] = {
+            "wildcards": job.wildcards,
+            "input": job.input,
+            "output": named(rule.outputs, job.outputs),
+            "log": files_of(rule.logs, job),
+            "benchmark": files_of(rule.benchmarks, job),
+            "attempt": attempt,
+            "rule": rule.name,
+        }
+        declared = self.threads(job, local)
+        local["threads"] = threads if threads is not None else declared
+        local["resources"] = self._resources(job, local)
+        local["params"] = self._params(job, local) if params else None
+        return JobValues(**local)  # type: ignore[arg-type]
+
+    def threads(self, job: Job, local: Mapping[str, object] | None = None) -> int:
+        """The threads a job declares, at least 1."""
+        rule = job.rule
+        if rule.name in self._set_threads:
+            return self._set_threads[rule.name]
+        if rule.threads is None:
+            return 1
+        value = rule.threads(self._world, local if local is not None else {"wildcards": job.wildcards, "attempt": 1})
+        return max(1, _whole(value, rule.threads, "threads"))
+
+    def retries(self, job: Job, default: int) -> int:
+        """How many further attempts a failure of a job is given."""
+        expr = job.rule.retries
+        if expr is None:
+            return default
+        return max(0, _whole(expr(self._world, {"wildcards": job.wildcards}), expr, "retries"))
+
+    def priority(self, job: Job) -> float:
+        """A job's priority; 0 where none is given."""
+        expr = job.rule.priority
+        if expr is None:
+            return 0.0
+        value = expr(self._world, {"wildcards": job.wildcards})
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise fail("F508", f"priority must be a number, not {_kind(value)}", expr.span)
+        return float(value)
+
+    def _resources(self, job: Job, local: Mapping[str, object]) -> dict[str, object]:
+        result = dict(self._default_resources)
+        if job.rule.resources:
+            _, found = evaluate_named(job.rule.resources, self._world, local)
+            result.update(found)
+        result.update(self._set_resources.get(job.rule.name, {}))
+        for name, kind in (("mem", "bytes"), ("disk", "bytes"), ("walltime", "seconds")):
+            value = result.get(name)
+            if value is not None and not (isinstance(value, Quantity) and value.kind == kind):
+                unit = "16GB" if kind == "bytes" else "20min"
+                raise fail(
+                    "F507",
+                    f"resource `{name}` of rule `{job.rule.name}` has no unit: {value}",
+                    next((e.span for e in job.rule.resources if e.name == name), job.rule.span),
+                    f"write it with a unit, as in `{name}={unit}`",
+                )
+        return {name: value for name, value in result.items() if value is not None}
+
+    def _params(self, job: Job, local: Mapping[str, object]) -> object:
+        from flowrules.expr.shell import Params
+
+        positional, by_name = evaluate_named(job.rule.params, self._world, local) if job.rule.params else ([], {})
+        return Params(positional, by_name)
+
+
+def files_of(outputs: tuple[Output, ...], job: Job) -> NamedList:
+    """The logs (or benchmark files) of a job."""
+    if not outputs:
+        return NamedList(())
+    holes = [hole_of(output.path, job.rule.wildcards) for output in outputs]
+    return named(outputs, fill_all(holes, job.values))
+
+
+def _whole(value: object, expr: Evaluable, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise fail("F508", f"{what} must be a whole number, not {_kind(value)}", expr.span)
+    return int(value)
+
+
+def _kind(value: object) -> str:
+    return f"`{value}`" if isinstance(value, str | int | float) else type(value).__name__

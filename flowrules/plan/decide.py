@@ -1,0 +1,111 @@
+"""Run, may run, or skip: each job's own reasons first, then what follows for its makers and users.
+
+States only rise (skip → may run → run), so the spreading ends; its order does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from flowrules.model.job import Job
+from flowrules.model.plan import Cause, Decision, Reason
+from flowrules.plan.judge import Judge
+
+SKIP, MAY, RUN = 0, 1, 2
+_DECISIONS = (Decision.SKIP, Decision.MAY, Decision.RUN)
+
+
+class Deciding:
+    """Decides about the jobs of a DAG.
+
+    Args:
+        jobs, needs: makers before users; ``jobs[i].id == i``.
+        producer: the chosen maker of each path, None for a source.
+        asked: paths the user asks for: missing ones are a reason to run.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        needs: Sequence[tuple[int, ...]],
+        producer: Mapping[str, Job | None],
+        asked: Collection[str],
+        judge: Judge,
+    ) -> None:
+        self._jobs = jobs
+        self._needs = needs
+        self._producer = producer
+        self._asked = asked
+        self._judge = judge
+        self._level = bytearray(len(jobs))
+        self._reasons: dict[int, tuple[Reason, ...]] = {}
+        self._queue: list[int] = []
+        self._users: list[list[int]] | None = None
+
+    def decide(self, forced: Mapping[int, Reason]) -> tuple[list[Decision], list[tuple[Reason, ...]]]:
+        """One decision and one tuple of reasons for each job; ``forced`` run whatever their state."""
+        for job in self._jobs:
+            if job.rule.action is None:
+                continue
+            reason = forced.get(job.id) or self._own(job)
+            if reason is not None:
+                self._raise(job.id, RUN, reason)
+        while self._queue:
+            self._spread(self._queue.pop())
+        none: tuple[Reason, ...] = ()
+        reasons = self._reasons
+        return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
+
+    def _own(self, job: Job) -> Reason | None:
+        stat, asked = self._judge.files.stat, self._asked
+        for path in job.outputs:
+            if stat(path) is None and path in asked:
+                return Reason(Cause.MISSING, path)
+        return self._judge.first(job)
+
+    def _raise(self, job: int, level: int, reason: Reason) -> None:
+        before = self._level[job]
+        if before >= level:
+            return
+        self._level[job] = level
+        self._reasons[job] = (reason, *self._reasons.get(job, ()))
+        self._queue.append(job)
+
+    def _spread(self, number: int) -> None:
+        """What follows from a job that runs or may run, for those it needs and those that need it."""
+        level = self._level[number]
+        job = self._jobs[number]
+        stat, producer = self._judge.files.stat, self._producer
+        cause = Cause.MISSING if level == RUN else Cause.NEEDED
+        for path in job.inputs:
+            maker = producer[path]
+            if maker is not None and self._level[maker.id] < level and stat(path) is None:
+                self._raise(maker.id, level, Reason(cause, path))
+        for user in self._users_of(number):
+            if self._level[user] < level and self._jobs[user].rule.action is not None:
+                self._tell(job, self._jobs[user], level)
+
+    def _tell(self, job: Job, user: Job, level: int) -> None:
+        """A user's input will or may be made anew."""
+        judge = self._judge
+        if user.waits and any(self._producer[path] is job for path in user.waits):
+            self._raise(user.id, MAY, Reason(Cause.WAITS, min(user.waits)))
+        for path in self._between(job, user):
+            if judge.counts(user, path):
+                certain = level == RUN and not judge.may_be_cut_off(user, path)
+                self._raise(user.id, RUN if certain else MAY, Reason(Cause.UPSTREAM, path))
+
+    def _between(self, job: Job, user: Job) -> Sequence[str]:
+        """The files of a job that a user takes; cheap for the job with one output and the user with 100,000 inputs."""
+        if len(job.outputs) == 1 and not (job.rule.logs or job.rule.benchmarks or job.rule.outputs[0].flags.directory):
+            return () if job.outputs[0] in user.waits else job.outputs
+        return [path for path in dict.fromkeys(user.inputs) if self._producer[path] is job]
+
+    def _users_of(self, number: int) -> Sequence[int]:
+        if self._users is None:
+            users: list[list[int]] = [[] for _ in self._jobs]
+            for user, needs in enumerate(self._needs):
+                for need in needs:
+                    users[need].append(user)
+            self._users = users
+        return self._users[number]

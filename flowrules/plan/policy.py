@@ -1,0 +1,37 @@
+"""What the user asked of a plan, beyond its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TRIGGERS = ("mtime", "code", "params", "inputs", "env")
+"""What can be a reason to run again, as `--rerun-triggers` names it. What did not finish is always run again."""
+
+HASH_LIMIT = 1 << 20
+"""Bytes up to which content is compared by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How jobs are judged.
+
+    Attributes:
+        force: the targets run whatever their state.
+        forceall: everything runs.
+        forcerun: names of rules or files whose jobs run.
+        until, omit_from: names of rules or files at which the DAG is cut.
+        triggers: which of `TRIGGERS` count.
+        cutoff: whether content that is the same outweighs a timestamp that moved.
+        hash_limit: bytes up to which content is compared.
+        read_ahead: read the present output of a checkpoint that may run (a dry run does; a run waits).
+    """
+
+    force: bool = False
+    forceall: bool = False
+    forcerun: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    omit_from: tuple[str, ...] = ()
+    triggers: frozenset[str] = frozenset(TRIGGERS)
+    cutoff: bool = True
+    hash_limit: int = HASH_LIMIT
+    read_ahead: bool = False

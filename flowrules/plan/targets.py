@@ -1,0 +1,82 @@
+"""What the user asks for, as paths and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flowrules.errors import Diagnostic, FlowfileError, did_you_mean
+from flowrules.model.job import Job
+from flowrules.model.pattern import normalize
+from flowrules.model.rule import Rule
+from flowrules.model.workflow import Workflow
+from flowrules.plan.resolve import Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Files asked for, and jobs of rules asked for by name."""
+
+    paths: tuple[str, ...]
+    jobs: tuple[Job, ...]
+
+
+def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution) -> Targets:
+    """Names of the call to paths and jobs, explored; without names the workflow's default.
+
+    A name of both a rule and a file is the rule; `./name` is the file.
+
+    Raises:
+        FlowfileError: a rule with wildcards is no target, there is no default, or nothing is known by a name.
+    """
+    if not workflow.rules:
+        raise FlowfileError([Diagnostic("F703", "the Flowfile has no rules", None, "write one, or try `flowrules init`")])
+    by_name = {rule.name: rule for rule in workflow.rules}
+    if not names:
+        names = (workflow.default or workflow.rules[0].name,)
+    paths: list[str] = []
+    jobs: list[Job] = []
+    errors: list[Diagnostic] = []
+    for name in names:
+        rule = by_name.get(name)
+        if rule is None:
+            path = normalize(name)
+            path = path[2:] if path.startswith("./") else path
+            found.want([path])
+            if not found.had.get(path) and not found.makers.get(path) and path not in found.endless:
+                errors.append(_unknown(name, workflow))
+            else:
+                paths.append(path)
+        elif rule.wildcards:
+            errors.append(_has_wildcards(rule, workflow, bool(names)))
+        else:
+            jobs.append(found.wanted_job(rule))
+    if errors:
+        raise FlowfileError(errors)
+    return Targets(tuple(dict.fromkeys(paths)), tuple(dict.fromkeys(jobs)))
+
+
+def _unknown(name: str, workflow: Workflow) -> Diagnostic:
+    outputs = [str(output.path) for rule in workflow.rules for output in rule.outputs]
+    near = did_you_mean(name, [rule.name for rule in workflow.rules] + outputs)
+    some = ", ".join(f"`{rule.name}`" for rule in workflow.rules if not rule.wildcards)
+    return Diagnostic(
+        "F701",
+        f"no rule makes `{name}`, there is no such file, and no rule has that name",
+        None,
+        f"did you mean `{near}`?" if near else (f"rules that are targets: {some}" if some else None),
+    )
+
+
+def _has_wildcards(rule: Rule, workflow: Workflow, asked: bool) -> Diagnostic:
+    others = [f"`{r.name}`" for r in workflow.rules if not r.wildcards]
+    wildcards = ", ".join("{" + name + "}" for name in rule.wildcards)
+    example = str(rule.outputs[0].path) if rule.outputs else ""
+    return Diagnostic(
+        "F704",
+        f"rule `{rule.name}` has wildcards ({wildcards}), so it is no target by itself"
+        + ("" if asked else "; it is the first rule, and so the default"),
+        rule.span,
+        f"ask for a file such as `{example}` with its wildcards filled in"
+        + (f", or for a rule without wildcards: {', '.join(others[:8])}" if others else ""),
+    )
