@@ -101,7 +101,7 @@ class FakeFiles:
         return Stamp(size, file.mtime_ns, "f", file.writable)
 
     def digest(self, path: str) -> str:
-        """Digest of a file's content, or of the names, sizes and times of all files below a folder; "" where nothing is."""
+        """Digest of a file's content, or of names, sizes and times of all files below a folder; "" where nothing is."""
         self.digests[path] += 1
         file = self._files.get(path)
         if file is None:

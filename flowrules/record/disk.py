@@ -19,7 +19,7 @@ STATE_FOLDER = ".flowrules"
 """What the program keeps for itself lies here; it is never data of a workflow."""
 
 DIGEST_LENGTH = 32
-"""Hexadecimal digits of a digest: the first 128 bits of SHA-256, the fastest of hashlib on processors of this decade."""
+"""Hexadecimal digits of a digest: 128 bits of SHA-256, the fastest of hashlib on processors of this decade."""
 
 _FIRST_SCAN = 16
 _NAMES_PER_ASK = 8
@@ -31,7 +31,8 @@ class _Folder:
     """What is known of one folder.
 
     Attributes:
-        names: its names with their kinds (``f`` file, ``d`` folder, ``l`` link, ``o`` other); None before it was scanned.
+        names: its names with their kinds (``f`` file, ``d`` folder, ``l`` link, ``o`` other, ``?`` to be looked at);
+            None before it was scanned.
         asks: how often a name in it was looked for on disk.
         scan_at: the number of asks at which it is worth to scan it (again).
     """
@@ -170,7 +171,7 @@ class Disk:
         folder.exists = stamp is not None and stamp.kind == "d"
 
     def _scan(self, path: str, folder: _Folder, limit: int | None) -> None:
-        """Read the names of a folder, unless it has more than ``limit``: then it is scanned when twice as many were asked."""
+        """Read the names of a folder; one with more than ``limit`` is left, until twice as many were asked for."""
         self.scans += 1
         folder.scan_at = folder.asks * 2
         names: dict[str, str] = {}
@@ -205,7 +206,7 @@ class Disk:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def digest(self, path: str) -> str:
-        """Digest of a file's content, or of the names, sizes and times of all files below a folder; "" if unreadable."""
+        """Digest of a file's content, or of names, sizes and times of all files below a folder; "" if unreadable."""
         stamp = self.stat(path)
         if stamp is None or stamp.kind == "o":
             return ""

@@ -1,0 +1,295 @@
+"""An append-only file of checked lines with one writer. It knows kinds and keys of lines, not what they mean.
+
+A line is five fields parted by tabs::
+
+    crc32  number  kind  key [US key …]  payload
+
+The sum is over all that follows it; ``number`` counts up by one per file, so that a lost line is noticed; keys are
+UTF-8 with control characters written ``\\XX``, parted by the ASCII unit separator; the payload is JSON, which
+holds no tab. Keys stand before the payload so that an index of a million lines is built without reading any JSON.
+
+What was appended is in the file (`write` has returned) after `Journal.flush`, and on disk after `Journal.sync`. A last
+line that is not whole is not there. Lines that are not whole with good ones after them are damage: they are counted and
+their keys, where they can be read, are told.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zlib import crc32
+
+from flowrules.errors import StateError
+from flowrules.record.state import write_all
+
+_CHUNK = 1 << 22
+_LENGTH_BITS = 32
+_SEPARATOR = b"\x1f"
+_SPECIAL = re.compile(rb"[\x00-\x1f\\]")
+_ESCAPE = re.compile(rb"\\([0-9a-f]{2})")
+
+
+class Line(NamedTuple):
+    """A good line: ``keys`` as they stand in the file (see `split_keys`), ``place`` as `Journal.payload` wants it."""
+
+    kind: bytes
+    keys: bytes
+    place: int
+
+
+@dataclass(slots=True)
+class Scan:
+    """What reading a journal from its start found besides good lines.
+
+    Attributes:
+        end: offset after the last good line.
+        number: number of the last good line.
+        count: good lines.
+        damaged: lines before ``end`` that are not whole or are missing.
+        suspects: keys of damaged lines, as far as they can be read.
+    """
+
+    end: int = 0
+    number: int = 0
+    count: int = 0
+    damaged: int = 0
+    suspects: list[bytes] = field(default_factory=list)
+
+
+def key_of(name: str) -> bytes:
+    """A name as it stands in a line; any text can be a name, so that paths that are no UTF-8 can."""
+    key = name.encode("utf-8", "surrogatepass")
+    return _SPECIAL.sub(_escaped, key) if _SPECIAL.search(key) else key
+
+
+def name_of(key: bytes) -> str:
+    """The name that `key_of` wrote."""
+    plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), key) if b"\\" in key else key
+    return plain.decode("utf-8", "surrogatepass")
+
+
+def split_keys(keys: bytes) -> list[bytes]:
+    """The keys of a line one by one."""
+    return keys.split(_SEPARATOR) if keys else []
+
+
+def encode_line(number: int, kind: bytes, keys: bytes, payload: bytes) -> bytes:
+    """A whole line with its sum and its end."""
+    body = b"%d\t%b\t%b\t%b" % (number, kind, keys, payload)
+    return b"%08x\t%b\n" % (crc32(body), body)
+
+
+def read_lines(fd: int, scan: Scan) -> Iterator[Line]:
+    """Good lines of a journal from its start; ``scan`` is filled in on the way and right at the end.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    offset = position = 0
+    rest = b""
+    bad: list[bytes] = []
+    while chunk := os.pread(fd, _CHUNK, position):
+        position += len(chunk)
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            length = len(line) + 1
+            try:
+                total, number, kind, keys, payload = line.split(b"\t", 4)
+                good = int(total, 16) == crc32(line[9:]) and line[8] == 9
+            except ValueError:
+                good = False
+            if not good:
+                bad.append(line)
+                offset += length
+                continue
+            if bad or int(number) != scan.number + 1:
+                _note_damage(scan, bad, int(number))
+            scan.number = int(number)
+            scan.count += 1
+            size = len(payload)
+            end = offset + length
+            scan.end = end
+            yield Line(kind, keys, (end - 1 - size) << _LENGTH_BITS | size)
+            offset = end
+
+
+def _note_damage(scan: Scan, bad: list[bytes], number: int) -> None:
+    scan.damaged += max(len(bad), number - scan.number - 1)
+    for line in bad:
+        fields = line.split(b"\t", 4)
+        if len(fields) == 5:
+            scan.suspects.append(fields[3])
+    bad.clear()
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    return b"\\%02x" % match[0][0]
+
+
+class Journal:
+    """A journal file, open.
+
+    Args:
+        path: where it lies; an absent file is made, unless ``read_only``, for which it is an empty one.
+        read_only: nothing is appended and a torn end is left as it is.
+
+    Attributes:
+        scan: what `lines` found when it was last read to the end; for a writer that is before the first append.
+    """
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self.path = path
+        self.scan = Scan()
+        self._read_only = read_only
+        self._pending = bytearray()
+        self._pending_lines = 0
+        self._end = 0
+        self._next_end = 0
+        self._number = 0
+        self._torn = False
+        self._unsynced = 0
+        self._fd = self._open(path)
+
+    def _open(self, path: str) -> int:
+        flags = os.O_NOFOLLOW | os.O_CLOEXEC
+        flags |= os.O_RDONLY if self._read_only else os.O_RDWR | os.O_CREAT | os.O_APPEND
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            if self._read_only:
+                return -1
+            raise self._failed("open", FileNotFoundError(errno.ENOENT, "its folder is gone")) from None
+        except OSError as error:
+            raise self._failed("open", error) from error
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def lines(self) -> Iterator[Line]:
+        """Good lines from the start, without those that wait to be flushed.
+
+        Raises:
+            StateError: the file cannot be read.
+        """
+        scan = Scan()
+        if self._fd >= 0:
+            try:
+                yield from read_lines(self._fd, scan)
+            except OSError as error:
+                raise self._failed("read", error) from error
+        self.scan = scan
+
+    def payload(self, place: int) -> bytes:
+        """The payload of a line, appended or read.
+
+        Raises:
+            StateError: the file cannot be read.
+        """
+        offset, size = place >> _LENGTH_BITS, place & (1 << _LENGTH_BITS) - 1
+        if offset >= self._end and self._pending:
+            return bytes(self._pending[offset - self._end : offset - self._end + size])
+        try:
+            found = os.pread(self._fd, size, offset)
+            while len(found) < size and (more := os.pread(self._fd, size - len(found), offset + len(found))):
+                found += more
+        except OSError as error:
+            raise self._failed("read", error) from error
+        return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of good lines, with those that wait to be flushed."""
+        return self._next_end
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def settle(self) -> None:
+        """Begin to write where the last reading ended: what is torn after it is cut off.
+
+        Raises:
+            StateError: it cannot be cut off.
+        """
+        self._end = self._next_end = self.scan.end
+        self._number = self.scan.number
+        if os.fstat(self._fd).st_size != self._end:
+            self._torn = True
+            self._mend()
+
+    def append(self, kind: bytes, keys: Iterable[bytes], payload: bytes) -> int:
+        """Add a line; it is in the file after `flush`. Its place."""
+        self._number += 1
+        line = encode_line(self._number, kind, _SEPARATOR.join(keys), payload)
+        self._pending += line
+        self._pending_lines += 1
+        self._next_end += len(line)
+        return (self._next_end - 1 - len(payload)) << _LENGTH_BITS | len(payload)
+
+    def flush(self) -> None:
+        """Have all appended lines in the file, with one write.
+
+        Raises:
+            StateError: they are not in it, none of them. They are kept, and written by the next call that succeeds.
+        """
+        if not self._pending:
+            return
+        self._mend()
+        try:
+            write_all(self._fd, self._pending)
+        except OSError as error:
+            self._torn = True
+            with suppress(StateError):
+                self._mend()
+            raise self._failed("write", error) from error
+        self._unsynced += self._pending_lines
+        self._pending_lines = 0
+        self._pending.clear()
+        self._end = self._next_end
+
+    @property
+    def unsynced(self) -> int:
+        """Lines that are in the file and perhaps not on disk, with those that wait to be flushed."""
+        return self._unsynced + self._pending_lines
+
+    def sync(self) -> None:
+        """Have all appended lines on disk.
+
+        Raises:
+            StateError: they may not be, or the file was removed.
+        """
+        self.flush()
+        try:
+            if os.fstat(self._fd).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "it was removed while flowrules was running")
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise self._failed("write", error) from error
+        self._unsynced = 0
+
+    def close(self) -> None:
+        """Close the file; what was not flushed is lost."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _mend(self) -> None:
+        """Cut off what a failed write may have left."""
+        if not self._torn:
+            return
+        try:
+            os.ftruncate(self._fd, self._end)
+        except OSError as error:
+            raise self._failed("mend", error) from error
+        self._torn = False
+
+    def _failed(self, verb: str, error: OSError) -> StateError:
+        hint = None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "make room, or raise the quota: no new job starts before"
+        elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            hint = "flowrules needs to write in its state folder"
+        return StateError(f"cannot {verb} the journal `{self.path}`: {(error.strerror or str(error)).lower()}", hint)

@@ -1,0 +1,335 @@
+"""The history of a directory: every attempt in one journal, the last success of each output found by its path.
+
+What `Store.started` and `Store.ended` are told is answered at once by `last` and `unfinished`, and is safe from the
+death of any process after `flush`, from a power failure after `sync` (`tick` does it each second or 1,000 lines).
+
+Kinds of lines: ``r`` a run begins, ``q`` it ends, ``s`` an attempt starts, ``e`` it ended well, ``f`` it did not,
+``t`` text of a command, ``i`` a long list of inputs that several records may share. Unknown kinds are passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from flowrules.errors import StateError
+from flowrules.model.files import FileRecord
+from flowrules.model.record import Record
+from flowrules.record.journal import Journal, key_of, name_of, split_keys
+from flowrules.record.state import state_folder
+
+JOURNAL = "journal"
+SYNC_SECONDS = 1.0
+SYNC_LINES = 1_000
+_LONG_LIST = 4_096
+
+
+class _Payload(msgspec.Struct, array_like=True, gc=False):
+    """A record as it stands in the journal: fields are only ever added, at the end, with a default."""
+
+    rule: str
+    wildcards: dict[str, str]
+    outputs: list[FileRecord]
+    inputs: list[FileRecord] | str
+    code: str = ""
+    params: str = ""
+    environment: str = ""
+    status: str = "done"
+    exit: int = 0
+    reason: str = ""
+    error: str = ""
+    attempt: int = 1
+    started: float = 0.0
+    ended: float = 0.0
+    cpu: float = 0.0
+    memory: int = 0
+    threads: int = 1
+    resources: dict[str, str] = {}
+    gpus: list[str] = []
+    host: str = ""
+    log: str = ""
+    run: str = ""
+    command: str = ""
+
+
+_FIELDS = _Payload.__struct_fields__
+_fields_of = attrgetter(*_FIELDS)
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Payload)
+_INPUTS = _FIELDS.index("inputs")
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of flowrules.
+
+    Attributes:
+        id: as in `Record.run`.
+        info: what was told when it began (host, pid, user, command, …).
+        started, ended: seconds since the epoch; ``ended`` None for a run that was killed or goes on.
+        result: what was told when it ended (exit status, counts, …).
+    """
+
+    id: str
+    started: float
+    info: dict[str, Any] = field(default_factory=dict)
+    ended: float | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+class Store:
+    """The `History` of a directory, and what writes it. Made by `Store.open`.
+
+    Attributes:
+        warnings: what was damaged, in sentences for the user.
+    """
+
+    def __init__(self, journal: Journal | None) -> None:
+        self.warnings: tuple[str, ...] = ()
+        self._journal = journal
+        self._last: dict[bytes, int] = {}
+        self._open: set[bytes] = set()
+        self._texts: dict[bytes, int] = {}
+        self._lists: dict[bytes, int] = {}
+        self._synced_at: float | None = None
+        self._decoded: tuple[int, Record | None] = (-1, None)
+        self._decoded_list: tuple[str, list[FileRecord]] = ("", [])
+
+    @classmethod
+    def open(cls, directory: str = ".", read_only: bool = False) -> Store:
+        """The history of a directory.
+
+        Args:
+            directory: the working directory.
+            read_only: nothing is made or changed; a directory without history has an empty one.
+                Otherwise the caller holds the directory's lock.
+
+        Raises:
+            StateError: the state folder cannot be used.
+        """
+        folder = state_folder(directory, create=not read_only)
+        if folder is None:
+            return cls(None)
+        store = cls(Journal(f"{folder}/{JOURNAL}", read_only=read_only))
+        store._load()
+        if not read_only:
+            store._writer().settle()
+        return store
+
+    def _load(self) -> None:
+        journal = self._writer()
+        last, open_, discard = self._last, self._open, self._open.discard
+        for kind, keys, place in journal.lines():
+            if kind == b"e":
+                if b"\x1f" in keys:
+                    for key in keys.split(b"\x1f"):
+                        last[key] = place
+                        discard(key)
+                else:
+                    last[keys] = place
+                    discard(keys)
+            elif kind in (b"s", b"f"):
+                open_.update(split_keys(keys))
+            elif kind == b"t":
+                self._texts[keys] = place
+            elif kind == b"i":
+                self._lists[keys] = place
+        scan = journal.scan
+        if scan.damaged:
+            for keys in scan.suspects:
+                open_.update(split_keys(keys))
+            self.warnings = (
+                f"{scan.damaged} of {scan.count + scan.damaged} lines of `{journal.path}` are damaged; "
+                "the jobs they told of run again where they are needed",
+            )
+
+    # ── History ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def last(self, output: str) -> Record | None:
+        """The last successful attempt that made this file."""
+        place = self._last.get(key_of(output))
+        if place is None:
+            return None
+        if self._decoded[0] != place:
+            self._decoded = (place, self._record(place))
+        return self._decoded[1]
+
+    def unfinished(self, output: str) -> bool:
+        """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
+        return bool(self._open) and key_of(output) in self._open
+
+    def code_text(self, digest: str) -> str:
+        """The text of a command as it was recorded, "" where unknown."""
+        place = self._texts.get(key_of(digest))
+        return "" if place is None else str(_decode(self._writer().payload(place)))
+
+    def unfinished_outputs(self) -> list[str]:
+        """Every file whose last attempt did not end well, sorted."""
+        return sorted(map(name_of, self._open))
+
+    def records(self) -> Iterator[Record]:
+        """Every attempt that ended, failed ones too, in the order in which they ended, as far as it is kept."""
+        if self._journal is None:
+            return
+        self._journal.flush()
+        for line in self._journal.lines():
+            if line.kind in (b"e", b"f") and (record := self._record(line.place)) is not None:
+                yield record
+
+    def runs(self) -> list[Run]:
+        """Every run that is kept, in order."""
+        if self._journal is None:
+            return []
+        self._journal.flush()
+        runs: dict[bytes, Run] = {}
+        for line in self._journal.lines():
+            if line.kind == b"r":
+                at, info = _decode(self._journal.payload(line.place))
+                runs[line.keys] = Run(name_of(line.keys), at, info)
+            elif line.kind == b"q" and line.keys in runs:
+                runs[line.keys].ended, runs[line.keys].result = _decode(self._journal.payload(line.place))
+        return list(runs.values())
+
+    def _record(self, place: int) -> Record | None:
+        """The record at a place; None where it, or the list of inputs it refers to, cannot be read."""
+        try:
+            payload = _decode_record(self._writer().payload(place))
+            if isinstance(payload.inputs, str):
+                payload.inputs = self._list(payload.inputs)
+        except (ValueError, KeyError):
+            return None
+        return Record(*_fields_of(payload))
+
+    def _list(self, digest: str) -> list[FileRecord]:
+        if self._decoded_list[0] != digest:
+            payload = self._writer().payload(self._lists[key_of(digest)])
+            self._decoded_list = (digest, msgspec.convert(_decode(payload), list[FileRecord]))
+        return self._decoded_list[1]
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin_run(self, run: str, at: float, info: Mapping[str, object] | None = None) -> None:
+        """A run begins, at a time in seconds since the epoch; ``info`` holds JSON values."""
+        self._writer().append(b"r", [key_of(run)], _encode([at, info or {}]))
+
+    def end_run(self, run: str, at: float, result: Mapping[str, object] | None = None) -> None:
+        """A run ends; ``result`` holds JSON values."""
+        self._writer().append(b"q", [key_of(run)], _encode([at, result or {}]))
+
+    def started(
+        self, outputs: Iterable[str], rule: str, wildcards: Mapping[str, str], attempt: int = 1, run: str = ""
+    ) -> None:
+        """An attempt is about to start. It may start after the next `flush`."""
+        keys = [key_of(output) for output in outputs]
+        self._open.update(keys)
+        self._writer().append(b"s", keys, _encode([rule, wildcards, attempt, run]))
+
+    def ended(self, record: Record, outputs: Iterable[str] = ()) -> None:
+        """An attempt ended; ``outputs`` are what a failed one should have made. It counts after the next `flush`."""
+        journal = self._writer()
+        if record.status in ("done", "touched"):
+            keys = [key_of(output.path) for output in record.outputs]
+            place = journal.append(b"e", keys, self._encode_record(record))
+            for key in keys:
+                self._last[key] = place
+            self._open.difference_update(keys)
+        else:
+            keys = [key_of(output) for output in outputs]
+            journal.append(b"f", keys, self._encode_record(record))
+            self._open.update(keys)
+
+    def remember_text(self, digest: str, text: str) -> None:
+        """Keep the text of a command under its digest; once is enough."""
+        key = key_of(digest)
+        if key not in self._texts:
+            self._texts[key] = self._writer().append(b"t", [key], _encode(text))
+
+    def flush(self) -> None:
+        """Have everything told so far in the file, with one write.
+
+        Raises:
+            StateError: nothing of it is (the disk is full, …). All of it is kept and written by a later call; until one
+                succeeds no attempt that was told to start may start, and no success be acted upon.
+        """
+        self._writer().flush()
+
+    def tick(self, now: float) -> None:
+        """Flush, and have it on disk if that was a second or 1,000 lines ago; ``now`` is of a monotonic clock.
+
+        Raises:
+            StateError: as `flush`.
+        """
+        journal = self._writer()
+        journal.flush()
+        if not journal.unsynced:
+            self._synced_at = None
+        elif self._synced_at is None and journal.unsynced < SYNC_LINES:
+            self._synced_at = now
+        elif journal.unsynced >= SYNC_LINES or now - (self._synced_at or 0.0) >= SYNC_SECONDS:
+            journal.sync()
+            self._synced_at = None
+
+    def sync(self) -> None:
+        """Have everything told so far on disk.
+
+        Raises:
+            StateError: it may not be.
+        """
+        self._writer().sync()
+
+    def close(self) -> None:
+        """Write what was not written yet and close the file. May be called twice.
+
+        Raises:
+            StateError: something could not be written; the file is closed all the same.
+        """
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            try:
+                if journal.unsynced:
+                    journal.sync()
+            finally:
+                journal.close()
+
+    def _writer(self) -> Journal:
+        if self._journal is None:
+            raise StateError("the history of this directory is not open for writing")
+        return self._journal
+
+    def _encode_record(self, record: Record) -> bytes:
+        fields = _fields_of(record)
+        if len(record.inputs) * 40 >= _LONG_LIST:
+            inputs = _encode(record.inputs)
+            digest = hashlib.sha256(inputs).hexdigest()[:32]
+            key = key_of(digest)
+            if key not in self._lists:
+                self._lists[key] = self._writer().append(b"i", [key], inputs)
+            fields = (*fields[:_INPUTS], digest, *fields[_INPUTS + 1 :])
+        return _encode(fields)
+
+
+def _encode(value: object) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # a path that is no UTF-8: msgspec does not write half surrogate pairs, json does
+        return json.dumps(value).encode()
+
+
+def _decode(payload: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return json.loads(payload)
+
+
+def _decode_record(payload: bytes) -> _Payload:
+    try:
+        return _decoder.decode(payload)
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(payload), _Payload)
