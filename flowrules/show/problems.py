@@ -35,7 +35,7 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     Lines and columns count from 1 in characters; the end is the position after the last character. What is not known
     is null.
     """
-    return "\n".join([json_line(_object(d)) for d in diagnostics])
+    return "\n".join([json_line(problem_object(d)) for d in diagnostics])
 
 
 def render_error(error: FlowrulesError, *, color: bool = False, width: int | None = None) -> str:
@@ -51,7 +51,7 @@ def render_error_json(error: FlowrulesError) -> str:
     """Any error that ends the program, in the form of `render_json`; the code is null where it has none."""
     if isinstance(error, FlowfileError):
         return render_json(error.diagnostics)
-    return json_line({**_object(Diagnostic("", error.message, hint=error.hint)), "code": None})
+    return json_line({**problem_object(Diagnostic("", error.message, hint=error.hint)), "code": None})
 
 
 def summary_line(diagnostics: Iterable[Diagnostic]) -> str:
@@ -175,7 +175,8 @@ def _cut(text: str, width: int) -> str:
 # ── for editors ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _object(d: Diagnostic) -> dict[str, object]:
+def problem_object(d: Diagnostic) -> dict[str, object]:
+    """A diagnostic as JSON values, as `render_json` writes them."""
     return {
         "severity": d.severity,
         "code": d.code,
