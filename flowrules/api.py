@@ -1,0 +1,180 @@
+"""The Python API: load a workflow, plan it, run it.
+
+    wf = Workflow.load("Flowfile", config={"n": 3})
+    plan = wf.plan(["all"])
+    outcome = plan.run(jobs=8)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowrules.errors import Diagnostic, UsageError
+from flowrules.model.job import Job
+from flowrules.model.plan import Plan, Reason
+
+if TYPE_CHECKING:
+    import networkx
+
+    from flowrules.model.workflow import Workflow as LoadedWorkflow
+    from flowrules.record.disk import Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        ok: everything that was asked for exists and is up to date.
+        done, failed, blocked: labels of jobs that ran, that failed, and that could not run because another failed.
+        elapsed: seconds.
+        interrupted: the user ended it.
+    """
+
+    ok: bool
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    blocked: tuple[str, ...]
+    elapsed: float
+    interrupted: bool = False
+
+
+class Workflow:
+    """A loaded workflow. Paths are relative to the working directory, as on the command line."""
+
+    def __init__(self, loaded: LoadedWorkflow, disk: Disk) -> None:
+        self._loaded = loaded
+        self._disk = disk
+
+    @classmethod
+    def load(
+        cls,
+        flowfile: str | None = None,
+        config: Mapping[str, object] | None = None,
+        configfiles: Iterable[str] = (),
+    ) -> Workflow:
+        """Reads a Flowfile.
+
+        Args:
+            flowfile: its path; None for `Flowfile`, then `workflow/Flowfile`.
+            config: values that win over those of all config files; dotted keys reach into sections.
+            configfiles: further config files.
+
+        Raises:
+            FlowfileError: with a diagnostic for everything that is wrong.
+        """
+        from flowrules.app.session import load
+        from flowrules.app.settings import Source
+        from flowrules.record.disk import Disk
+
+        texts = tuple(f"{key}={json.dumps(value)}" for key, value in (config or {}).items())
+        disk = Disk()
+        return cls(load(Source(flowfile, texts, tuple(configfiles)), disk), disk)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of the rules, in order."""
+        return tuple(rule.name for rule in self._loaded.rules)
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """The merged configuration."""
+        return self._loaded.config
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What was noticed that is no error."""
+        return self._loaded.warnings
+
+    def plan(self, targets: Sequence[str] = ()) -> PlannedWorkflow:
+        """What has to run so that the targets (files or names of rules; none: the default) are up to date.
+
+        Raises:
+            FlowfileError: a target is unknown, an input is missing, and so on.
+        """
+        from flowrules.app.session import plan
+        from flowrules.app.settings import Request
+        from flowrules.plan.policy import Policy
+        from flowrules.record.store import Store
+
+        self._disk.refresh()
+        request = Request(tuple(targets), Policy(read_ahead=True))
+        planned = plan(self._loaded, request, self._disk, Store.open(read_only=True))
+        return PlannedWorkflow(self._loaded, tuple(targets), planned.plan, self._disk)
+
+
+class PlannedWorkflow:
+    """A plan: every job the targets need, what is to be done with each, and why."""
+
+    def __init__(self, loaded: LoadedWorkflow, targets: tuple[str, ...], plan: Plan, disk: Disk) -> None:
+        self._loaded = loaded
+        self._targets = targets
+        self._plan = plan
+        self._disk = disk
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Jobs that will or may run, makers before users."""
+        wanted = {job.id for job in (*self._plan.to_run(), *self._plan.may_run())}
+        return [job for job in self._plan.jobs if job.id in wanted]
+
+    @property
+    def reasons(self) -> dict[str, tuple[Reason, ...]]:
+        """For each job that will or may run, by its label, the reasons; the deciding one first."""
+        return {job.label: self._plan.reasons[job.id] for job in self.jobs}
+
+    @property
+    def graph(self) -> networkx.DiGraph[int]:
+        """The whole DAG; nodes carry ``job`` and ``decision``."""
+        return self._plan.graph
+
+    def run(
+        self,
+        jobs: int | None = None,
+        *,
+        keep_going: bool = False,
+        retries: int = 0,
+        quiet: bool = True,
+        profile: str | None = None,
+    ) -> Outcome:
+        """Runs the plan in the working directory; planned once more, since the disk may have changed meanwhile.
+
+        Args:
+            jobs: cores to use; None for all this process may use.
+            profile: only ``local`` so far.
+
+        Raises:
+            FlowrulesError: the directory is held by another flowrules, or a mistake came up.
+        """
+        import sys
+
+        from flowrules.app.running import execute
+        from flowrules.app.settings import Request, RunSettings
+        from flowrules.show.observers import observer_for
+        from flowrules.show.output import Output
+
+        if profile not in (None, "local"):
+            raise UsageError(f"there is no profile `{profile}`", "this version runs on this machine only: `local`")
+        request = Request(self._targets, run=RunSettings(cores=jobs, keep_going=keep_going, retries=retries))
+        observer = observer_for(Output.of(sys.stderr), "text", verbose=False, quiet=quiet, commands=False)
+        self._disk.refresh()
+        try:
+            done = execute(self._loaded, request, self._disk, observer)
+        finally:
+            observer.close()
+        plan, result = done.planned.plan, done.result
+
+        def labels(ids: Sequence[int]) -> tuple[str, ...]:
+            return tuple(plan.jobs[i].label for i in ids)
+
+        return Outcome(
+            done.status == 0,
+            labels(result.done),
+            labels(result.failed),
+            labels(result.blocked),
+            done.elapsed,
+            result.interrupted,
+        )

@@ -1,0 +1,238 @@
+"""One attempt of a job, from the files it is given to the record of what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from flowrules.app.settings import RunSettings
+from flowrules.errors import FlowrulesError
+from flowrules.expr.section import evaluate_named
+from flowrules.model.events import Slot
+from flowrules.model.files import FileRecord
+from flowrules.model.job import Job
+from flowrules.model.order import Order, Outcome
+from flowrules.model.quantity import Quantity
+from flowrules.model.record import Record
+from flowrules.model.values import NO_FLAGS, Flags, NamedList
+from flowrules.plan.build import Planned
+from flowrules.plan.command import JobValues, files_of
+from flowrules.plan.fingerprint import plain
+from flowrules.record import outputs as files
+from flowrules.record.disk import Disk
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Variables by which numerical libraries learn how many threads they may start."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An attempt that runs: what was started, and what will be recorded of it."""
+
+    job: Job
+    order: Order
+    record: Record
+    flags: list[Flags] = field(default_factory=list)
+
+
+class Workshop:
+    """Prepares attempts and takes what they made.
+
+    Attributes:
+        fresh: files as this run last saw them: those it made, and sources whose content was read.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        settings: RunSettings,
+        config: Mapping[str, object],
+        gpu_variable: str | None,
+        host: str,
+        run: str,
+        hash_limit: int,
+    ) -> None:
+        self.fresh: dict[str, FileRecord] = {}
+        self._disk = disk
+        self._hash_limit = hash_limit
+        self._settings = settings
+        self._config = plain(dict(config))
+        self._gpu_variable = gpu_variable
+        self._host = host
+        self._run = run
+
+    def prepare(self, planned: Planned, job: Job, attempt: int, slot: Slot, reason: str) -> Attempt:
+        """Everything an attempt needs, with its folders made and its old outputs removed.
+
+        Raises:
+            FlowrulesError: an input is not there, a text of the rule cannot be computed, or the disk refuses.
+        """
+        rule, action = job.rule, job.rule.action
+        assert action is not None
+        inputs = [self._input(job, path) for path in job.inputs]
+        values = planned.commands.values(job, attempt, slot.cores)
+        command = action.template.render(self._texts(values)) if action.kind == "shell" else ""
+        log = f".flowrules/logs/{rule.name}/{log_name(job, attempt)}"
+        env = self._environment(planned, job, values, slot)
+        order = Order(
+            job=job.id,
+            attempt=attempt,
+            label=job.label,
+            action=action,
+            command=command,
+            shell=(rule.shell,) if rule.shell else ("bash", "-euo", "pipefail"),
+            document=self._document(values) if action.kind != "shell" else {},
+            env=env,
+            log=log,
+            fresh=rule.fresh,
+        )
+        flags = [output.flags for output in rule.outputs]
+        files.prepare(job.outputs, flags)
+        files.make_folders((*values.log, *values.benchmark, log))
+        self._disk.forget((*job.outputs, *values.log, *values.benchmark))
+        fingerprints = planned.judge.fingerprints
+        record = Record(
+            rule=rule.name,
+            wildcards=job.wildcards,
+            outputs=[],
+            inputs=inputs,
+            code=fingerprints.code(rule),
+            params=fingerprints.params(job),
+            environment=fingerprints.environment(rule),
+            reason=reason,
+            attempt=attempt,
+            threads=slot.cores,
+            resources={name: str(value) for name, value in values.resources.items()},
+            gpus=list(slot.gpus),
+            host=self._host,
+            log=log,
+            run=self._run,
+        )
+        return Attempt(job, order, record, flags)
+
+    def message(self, planned: Planned, job: Job, attempt: int, slot: Slot) -> str:
+        """The rule's `message` for a job, "" where it has none."""
+        if job.rule.message is None:
+            return ""
+        return job.rule.message.render(self._texts(planned.commands.values(job, attempt, slot.cores)))
+
+    def finish(self, attempt: Attempt, outcome: Outcome) -> Record:
+        """The record of an attempt that ended: its outputs checked, or removed where it failed."""
+        record, job = attempt.record, attempt.job
+        record.exit, record.error = outcome.exit, outcome.error
+        record.started, record.ended = outcome.started, outcome.ended
+        record.cpu, record.memory = outcome.cpu, outcome.memory
+        if record.exit == 0 and not record.error:
+            try:
+                record.outputs = files.check_outputs(
+                    job.outputs,
+                    attempt.flags,
+                    latency_wait=self._settings.latency_wait,
+                    hash_limit=self._hash_limit,
+                )
+            except FlowrulesError as error:
+                record.error = error.message
+        record.status = "failed" if record.error or record.exit != 0 else "done"
+        self._disk.forget((*job.outputs, *files_of(job.rule.logs, job), *files_of(job.rule.benchmarks, job)))
+        if record.status == "done":
+            self.fresh.update((made.path, made) for made in record.outputs)
+            for path, flags in zip(job.outputs, attempt.flags, strict=True):
+                if flags.protected:
+                    files.protect(path)
+        else:
+            self.discard(job)
+        return record
+
+    def discard(self, job: Job) -> None:
+        """Removes what a failed attempt left, or keeps it aside; never taken for a whole file afterwards."""
+        flags = [output.flags for output in job.rule.outputs]
+        if self._settings.keep_incomplete:
+            files.keep_aside(job.outputs)
+        else:
+            kept = [flag.update for flag in flags]
+            files.remove_outputs(
+                [p for p, keep in zip(job.outputs, kept, strict=True) if not keep]
+            )
+        for path in job.outputs:
+            self.fresh.pop(path, None)
+        self._disk.forget(job.outputs)
+
+    def tail(self, log: str, lines: int) -> str:
+        """The last lines of a log, "" where there is none."""
+        return files.tail(log, lines)
+
+    def tidy_log(self, log: str) -> bool:
+        """Removes the log of a job that said nothing; True where it did."""
+        return files.remove_if_empty(log)
+
+    def _input(self, job: Job, path: str) -> FileRecord:
+        """An input as it is now: as its maker in this run left it, else as the plan saw it, with its content read."""
+        known = self.fresh.get(path)
+        if known is not None:
+            return known
+        stamp = self._disk.stat(path)
+        if stamp is None:
+            self._disk.forget([path])
+            stamp = self._disk.stat(path)
+            if stamp is None and not files.wait_for(path, self._settings.latency_wait):
+                raise FlowrulesError(f"input `{path}` of {job.label} is not there")
+            self._disk.forget([path])
+            stamp = self._disk.stat(path)
+        record = self.fresh[path] = self._disk.record(path, self._hash_limit)
+        return record
+
+    def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> dict[str, str]:
+        env = dict.fromkeys(THREAD_VARIABLES, str(slot.cores))
+        env["FLOWRULES_THREADS"] = str(slot.cores)
+        env["FLOWRULES_RULE"] = job.rule.name
+        if self._gpu_variable is not None:
+            env[self._gpu_variable] = ",".join(slot.gpus)
+        if job.rule.env:
+            _, named = evaluate_named(job.rule.env, planned.world, values.names())
+            env.update({name: str(value) for name, value in named.items() if value is not None})
+        return env
+
+    def _texts(self, values: JobValues) -> dict[str, object]:
+        return {**values.names(), "mpirun": _mpirun(values), "config": self._config}
+
+    def _document(self, values: JobValues) -> dict[str, object]:
+        """What scripts and functions see of a job; the form is that of `Order.document`."""
+        return {
+            "rule": values.rule,
+            "input": _named_list(values.input),
+            "output": _named_list(values.output),
+            "log": _named_list(values.log),
+            "benchmark": _named_list(values.benchmark),
+            "params": plain(values.params),
+            "wildcards": dict(values.wildcards),
+            "threads": values.threads,
+            "resources": {name: _amount(value) for name, value in values.resources.items()},
+            "config": self._config,
+            "attempt": values.attempt,
+        }
+
+
+def _mpirun(values: JobValues) -> str:
+    """The launch command on one machine: plain `mpiexec`, or nothing for one rank."""
+    ranks = values.resources.get("ranks", values.resources.get("ranks_per_node", 1))
+    count = int(ranks) if isinstance(ranks, int | float) else 1
+    return f"mpiexec -n {count}" if count > 1 else ""
+
+
+def _named_list(items: NamedList) -> dict[str, object]:
+    return {"items": list(items), "names": {name: list(span) for name, span in items.ranges.items()}}
+
+
+def _amount(value: object) -> object:
+    return value.amount if isinstance(value, Quantity) else plain(value)
+
+
+def log_name(job: Job, attempt: int) -> str:
+    """A file name for the log of an attempt: readable where the wildcards allow, unique in any case."""
+    text = "-".join(job.values) or "job"
+    safe = "".join(c if c.isalnum() and c.isascii() or c in "-_.+" else "_" for c in text)[:100].lstrip(".") or "job"
+    if safe != text:
+        safe += "-" + blake2b("\0".join(job.values).encode("utf-8", "surrogateescape"), digest_size=5).hexdigest()
+    return f"{safe}.log" if attempt == 1 else f"{safe}.{attempt}.log"
+

@@ -1,0 +1,88 @@
+"""The dry run: plans and shows, runs nothing, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flowrules.app.session import load, plan
+from flowrules.app.settings import Request, Source
+from flowrules.errors import FlowfileError
+from flowrules.model.job import Job
+from flowrules.plan.build import Planned
+from flowrules.record.disk import Disk
+from flowrules.record.store import Store
+from flowrules.show.output import Output
+
+
+def dry_run(
+    source: Source,
+    request: Request,
+    output: Output,
+    form: str,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
+    dag: str | None = None,
+) -> int:
+    """Shows what a run would do. Returns the exit status.
+
+    Raises:
+        FlowrulesError: the workflow or the call has a mistake.
+    """
+    disk = Disk()
+    workflow = load(source, disk)
+    planned = plan(workflow, request, disk, Store.open(read_only=True))
+    command = commands_of(planned, workflow.config) if request.run.print_commands else None
+    needs = needs_of(planned)
+    if form == "json":
+        from flowrules.show.plan_text import render_plan_json
+
+        output.line(render_plan_json(planned.plan, command=command, needs=needs))
+    else:
+        from flowrules.show.plan_text import plan_lines
+
+        for line in plan_lines(
+            planned.plan,
+            verbose=verbose,
+            color=output.color,
+            width=output.columns,
+            command=command,
+            needs=needs,
+        ):
+            output.line(line)
+    if dag is not None:
+        from flowrules.show.dag import render_dag
+
+        output.line(render_dag(planned.plan, dag, "jobs"))
+    return 0
+
+
+def commands_of(planned: Planned, config: Mapping[str, object]):  # noqa: ANN201
+    """A function from jobs to the commands they would run, as far as known before they do."""
+
+    def command(job: Job) -> str:
+        action = job.rule.action
+        if action is None:
+            return ""
+        if action.kind != "shell":
+            return f"{action.kind}: {getattr(action, 'path', None) or getattr(action, 'function', '') or '(Python block)'}"
+        try:
+            values = planned.commands.values(job)
+        except FlowfileError as error:
+            return f"? ({error.diagnostics[0].message})"
+        return action.template.render({**values.names(), "config": config, "mpirun": ""})
+
+    return command
+
+
+def needs_of(planned: Planned):  # noqa: ANN201
+    """A function from jobs to the threads and resources they ask for, `?` where not known yet."""
+
+    def needs(job: Job) -> dict[str, object]:
+        try:
+            values = planned.commands.values(job, params=False)
+        except FlowfileError:
+            return {"threads": "?"}
+        return {"threads": values.threads, **{k: str(v) for k, v in values.resources.items()}}
+
+    return needs

@@ -1,0 +1,396 @@
+"""The loop of a run: events in, actions out. The scheduler decides, this carries out and tells.
+
+    plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶ record, disk ──events──▶ scheduler
+                 ▲                                              │
+                 └──── new jobs, when a checkpoint has ended ◀──┘
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flowrules.app.attempt import Attempt, Workshop
+from flowrules.app.book import Book, blocked_by_unknown
+from flowrules.app.resources import Sizer
+from flowrules.app.settings import RunSettings
+from flowrules.app.temps import Temps
+from flowrules.errors import FlowrulesError, StateError
+from flowrules.model.events import (
+    Action,
+    Blocked,
+    Check,
+    Checked,
+    Ended,
+    Event,
+    Finished,
+    Kill,
+    SchedJob,
+    Skipped,
+    Start,
+    StopAsked,
+)
+from flowrules.model.events import Planned as PlannedEvent
+from flowrules.model.job import Job
+from flowrules.model.order import Outcome
+from flowrules.model.plan import Decision
+from flowrules.model.progress import JobEnded, JobStarted
+from flowrules.plan.build import Planned, protected_outputs
+from flowrules.plan.group import groups_of
+from flowrules.ports import Executor, Observer
+from flowrules.record.disk import Disk
+from flowrules.record.store import Store
+from flowrules.schedule.core import Scheduler
+
+TAIL_LINES = 20
+FULL_DISK_PAUSE = 5.0
+"""Seconds between two tries to write the record while the disk is full."""
+
+REPLAN_SHARE = 5.0
+"""A DAG is derived again at once when nothing else can start, else after so many times the time it took last."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        done, skipped, failed, blocked: ids of jobs.
+    """
+
+    done: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    blocked: list[int] = field(default_factory=list)
+    interrupted: bool = False
+
+
+class Loop:
+    """Runs a plan to its end."""
+
+    def __init__(
+        self,
+        planned: Planned,
+        replan: Callable[[], Planned],
+        scheduler: Scheduler,
+        executor: Executor,
+        workshop: Workshop,
+        sizer: Sizer,
+        store: Store,
+        disk: Disk,
+        observer: Observer,
+        settings: RunSettings,
+        beat: tuple[Callable[[], None], float],
+    ) -> None:
+        self.planned = planned
+        self.book = Book(planned.plan)
+        self.result = Result()
+        self._replan = replan
+        self._scheduler = scheduler
+        self._executor = executor
+        self._workshop = workshop
+        self._sizer = sizer
+        self._store = store
+        self._disk = disk
+        self._observer = observer
+        self._settings = settings
+        self._beat, self._beat_seconds = beat
+        self._beat_at = time.monotonic()
+        self._temps = Temps(disk)
+        self._events: list[Event] = []
+        self._running: dict[int, Attempt] = {}
+        self._to_start: list[Attempt] = []
+        self._submitted: set[int] = set()
+        self._killed: set[int] = set()
+        self._stops = 0
+        self._told_stops = 0
+        self._replan_wanted = False
+        self._replan_cost = 0.0
+        self._replan_at = 0.0
+        self._finished = False
+        self._expected = expected_times(planned)
+
+    def stop(self) -> None:
+        """Ask the run to end: once, and running jobs end; twice, and they are killed. Safe in a signal handler."""
+        self._stops += 1
+
+    def run(self) -> Result:
+        """Runs until nothing more can be done."""
+        self._submit()
+        while not self._finished:
+            self._turn()
+        return self.result
+
+    def _turn(self) -> None:
+        """Handle what is known, then wait for something to happen."""
+        while self._events and not self._finished:
+            events, self._events = self._events, []
+            for event in events:
+                for action in self._scheduler.advance(event):
+                    self._perform(action)
+            self._start_prepared()
+            self._maybe_replan()
+        if self._finished:
+            return
+        for outcome in self._executor.wait(self._patience()):
+            self._ended(outcome)
+        self._heed_stops()
+        self._maybe_replan()
+        self._keep_record()
+        self._observer.tick()
+
+    def _patience(self) -> float | None:
+        """Seconds to wait at most."""
+        waits = [self._observer.refresh_seconds, 1.0 if self._running else 0.2]
+        return min(w for w in waits if w is not None)
+
+    def _heed_stops(self) -> None:
+        while self._told_stops < self._stops:
+            self._told_stops += 1
+            kill = self._told_stops > 1
+            self.result.interrupted = True
+            if kill:
+                self._observer.message("killing running jobs")
+            else:
+                count = len(self._running)
+                self._observer.message(
+                    f"stopping: {count} running job{'s' if count != 1 else ''} will end, no new ones start "
+                    "(interrupt again to kill them)"
+                    if count
+                    else "stopping"
+                )
+            self._events.append(StopAsked(time.monotonic(), kill))
+
+    def _keep_record(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= self._beat_seconds:
+            self._beat_at = now
+            self._beat()
+        try:
+            self._store.tick(now)
+        except StateError as error:
+            self._observer.message(f"{error.message}; trying again")
+            time.sleep(FULL_DISK_PAUSE)
+
+    # ── from plan to scheduler ───────────────────────────────────────────────────────────────────────────────────
+
+    def _submit(self) -> None:
+        """Hands the scheduler every job that may be started and is not known to it yet."""
+        plan = self.book.plan
+        held = blocked_by_unknown(plan) if plan.unknown else set()
+        groups = groups_of(plan.jobs, plan.needs)
+        jobs = []
+        active = [d is not Decision.SKIP for d in plan.decisions]
+        for job in plan.jobs:
+            number = job.id
+            if not active[number] or number in self._submitted or number in held:
+                continue
+            self._submitted.add(number)
+            commands = self.planned.commands
+            jobs.append(
+                SchedJob(
+                    id=number,
+                    needs=tuple([n for n in plan.needs[number] if active[n]]),
+                    check=plan.decisions[number] is Decision.MAY,
+                    need=self._need(job),
+                    priority=commands.priority(job),
+                    expected=self._expected.get(job.rule.index, 1.0),
+                    retries=commands.retries(job, self._settings.retries),
+                    group=groups[number],
+                )
+            )
+        self._temps.learn(plan, active)
+        self._events.append(PlannedEvent(time.monotonic(), tuple(jobs)))
+
+    def _need(self, job: Job, attempt: int = 1):  # noqa: ANN202
+        try:
+            return self._sizer.need(self.planned.commands, job, attempt)
+        except FlowrulesError as error:
+            if error.__class__.__name__ == "FlowfileError" and "F602" in str(getattr(error, "diagnostics", "")):
+                raise
+            return self._sizer.clip(job, 1, {})  # sizes of inputs that do not exist yet: told again when it starts
+
+    def _maybe_replan(self) -> None:
+        """Derives the DAG again after a checkpoint, at once if nothing runs, else not more often than it costs."""
+        if not self._replan_wanted or self._stops:
+            return
+        now = time.monotonic()
+        if self._running and now - self._replan_at < REPLAN_SHARE * self._replan_cost:
+            return
+        self._replan_wanted = False
+        begin = now
+        self._store.flush()
+        self.planned = self._replan()
+        self.book.merge(self.planned.plan, self._submitted)
+        self._replan_at = time.monotonic()
+        self._replan_cost = self._replan_at - begin
+        self._submit()
+        self._observer.plan_ready(self.book.plan)
+
+    # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _perform(self, action: Action) -> None:
+        if isinstance(action, Start):
+            self._prepare(action)
+        elif isinstance(action, Check):
+            self._check(action.job)
+        elif isinstance(action, Skipped):
+            self.result.skipped.append(action.job)
+            self._observer.job_skipped(action.job)
+            self._settled(self.book.plan.jobs[action.job])
+        elif isinstance(action, Blocked):
+            self.result.blocked.append(action.job)
+            self._observer.job_blocked(action.job, action.because)
+        elif isinstance(action, Kill):
+            self._killed.add(action.job)
+            self._executor.kill(action.job)
+        elif isinstance(action, Finished):
+            self._finished = not (self._replan_wanted and not self._stops)
+
+    def _prepare(self, start: Start) -> None:
+        job = self.book.plan.jobs[start.job]
+        reasons = self.book.plan.reasons[start.job]
+        reason = str(reasons[0]) if reasons else ""
+        try:
+            for _, path in protected_outputs([job], self._disk):
+                raise FlowrulesError(f"the protected file `{path}` would be overwritten")
+            attempt = self._workshop.prepare(self.planned, job, start.attempt, start.slot, reason)
+            message = self._workshop.message(self.planned, job, start.attempt, start.slot)
+        except (FlowrulesError, OSError) as error:
+            self._observer.job_ended(
+                JobEnded(job.id, job.label, job.rule.name, False, 1, error=_text(error), attempt=start.attempt)
+            )
+            self.result.failed.append(job.id)
+            self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
+            return
+        record = attempt.record
+        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(job.rule))
+        self._store.started(job.outputs, job.rule.name, record.wildcards, start.attempt, record.run)
+        self._to_start.append(attempt)
+        self._observer.job_started(
+            JobStarted(
+                job.id,
+                job.label,
+                job.rule.name,
+                start.attempt,
+                start.slot.cores,
+                start.slot.gpus,
+                reason,
+                attempt.order.command or f"{attempt.order.action.kind} of rule {job.rule.name}",
+                message,
+            )
+        )
+
+    def _start_prepared(self) -> None:
+        """Starts what was prepared, once the record of it is in the file: after a crash no start is unknown."""
+        if not self._to_start:
+            return
+        while True:
+            try:
+                self._store.flush()
+                break
+            except StateError as error:
+                self._observer.message(f"{error.message}; nothing starts until this is mended")
+                time.sleep(FULL_DISK_PAUSE)
+                self._heed_stops()
+                if self._stops > 1:
+                    raise
+        for attempt in self._to_start:
+            self._running[attempt.job.id] = attempt
+            self._executor.start(attempt.order)
+        self._to_start.clear()
+
+    def _check(self, number: int) -> None:
+        """Everything a job that may run depends on is settled: must it run?"""
+        job = self.book.plan.jobs[number]
+        reason = self.planned.judge.first(job)
+        if reason is None and any(self._disk.stat(p) is None and p in self._asked() for p in job.outputs):
+            reason = self.book.plan.reasons[number][0]
+        demand: list[int] = []
+        if reason is not None:
+            self.book.plan.reasons[number] = (reason,)
+            self._demand(job, demand, set())
+        self._events.append(Checked(time.monotonic(), number, reason is not None, tuple(demand)))
+
+    def _asked(self) -> tuple[str, ...]:
+        return self.book.plan.targets
+
+    def _demand(self, job: Job, order: list[int], seen: set[int]) -> None:
+        """Jobs that were not run and whose missing outputs a job needs, makers first."""
+        plan = self.book.plan
+        for path in job.inputs:
+            maker = plan.producer.get(path)
+            if maker is None or maker in seen or self._disk.stat(path) is not None:
+                continue
+            if maker in self._submitted and maker not in self.result.done and maker not in self._running:
+                seen.add(maker)
+                self._demand(plan.jobs[maker], order, seen)
+                order.append(maker)
+
+    # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ended(self, outcome: Outcome) -> None:
+        attempt = self._running.pop(outcome.job)
+        job = attempt.job
+        record = self._workshop.finish(attempt, outcome)
+        ok = record.status == "done"
+        if not ok and (job.id in self._killed):
+            record.status = "killed"
+        self._killed.discard(job.id)
+        self._store.ended(record, job.outputs)
+        self._store.flush()
+        number = attempt.order.attempt
+        retries = self.planned.commands.retries(job, self._settings.retries)
+        will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
+        next_need = self._need(job, number + 1) if will_retry else None
+        self._observer.job_ended(
+            JobEnded(
+                job.id,
+                job.label,
+                job.rule.name,
+                ok,
+                record.exit,
+                record.elapsed,
+                record.error,
+                record.log,
+                will_retry,
+                "" if ok else self._workshop.tail(record.log, TAIL_LINES),
+                number,
+            )
+        )
+        if ok:
+            self.result.done.append(job.id)
+            self._workshop.tidy_log(record.log)
+            self._settled(job)
+        elif not will_retry:
+            self.result.failed.append(job.id)
+        self._events.append(Ended(time.monotonic(), job.id, ok, next_need, fatal=not ok and not will_retry))
+
+    def _settled(self, job: Job) -> None:
+        """A job is done or need not run: temp files it was the last to need go, and a checkpoint is looked at."""
+        plan = self.book.plan
+        if not plan.unknown:
+            gone = self._temps.settled(job, plan, keep=frozenset(plan.targets))
+            for path in gone:
+                self._workshop.fresh.pop(path, None)
+        if job.rule.checkpoint and plan.unknown:
+            self._replan_wanted = True
+
+
+def expected_times(planned: Planned) -> dict[int, float]:
+    """Mean run time of each rule, seconds, from the records of jobs in this plan (at most 50 a rule)."""
+    sums: dict[int, list[float]] = {}
+    history = planned.judge.history
+    for job, decision in zip(planned.plan.jobs, planned.plan.decisions, strict=True):
+        times = sums.setdefault(job.rule.index, [])
+        if decision is Decision.SKIP or len(times) >= 50 or not job.outputs:
+            continue
+        record = history.last(job.outputs[0])
+        if record is not None:
+            times.append(record.elapsed)
+    return {rule: max(sum(times) / len(times), 1e-3) for rule, times in sums.items() if times}
+
+
+def _text(error: Exception) -> str:
+    return error.message if isinstance(error, FlowrulesError) else str(error)

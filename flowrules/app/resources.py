@@ -1,0 +1,94 @@
+"""What jobs ask of this machine, and what it has: requests that cannot be met are clipped or refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.model.events import Capacity, Need
+from flowrules.model.job import Job
+from flowrules.model.quantity import Quantity
+from flowrules.plan.command import Commands
+
+NOT_COUNTED = frozenset({"walltime", "nodes", "ranks", "ranks_per_node", "gpus_per_rank", "threads_per_rank"})
+"""Resources that say how a job is run, not what it occupies on one machine."""
+
+
+@dataclass(slots=True)
+class Sizer:
+    """Turns the resources of jobs into what they occupy.
+
+    Attributes:
+        capacity: what there is.
+        warn: told once for each rule whose request is clipped.
+    """
+
+    capacity: Capacity
+    warn: Callable[[str], None]
+    _warned: set[tuple[str, str]]
+
+    def need(self, commands: Commands, job: Job, attempt: int = 1) -> Need:
+        """What a job occupies while it runs.
+
+        Raises:
+            FlowfileError: it asks for more than there is of something that cannot be clipped.
+        """
+        values = commands.values(job, attempt, params=False)
+        return self.clip(job, values.threads, values.resources)
+
+    def clip(self, job: Job, threads: int, resources: Mapping[str, object]) -> Need:
+        """A request made to fit this machine: fewer cores, less memory; no GPU where the machine has none."""
+        capacity = self.capacity
+        memory = _number(resources.get("mem", 0))
+        gpus = _number(resources.get("gpus", 0))
+        custom = []
+        for name, value in sorted(resources.items()):
+            if name in ("mem", "gpus") or name in NOT_COUNTED or name not in capacity.limits:
+                continue
+            amount = _number(value)
+            if amount > capacity.limits[name]:
+                raise _too_much(job, name, amount, capacity.limits[name])
+            custom.append((name, amount))
+        if capacity.memory is not None and memory > capacity.memory:
+            self._once(job, "mem", f"asks for {Quantity(int(memory), 'bytes')}, this machine has less: it runs alone")
+            memory = capacity.memory
+        if gpus and not capacity.gpus:
+            self._once(job, "gpus", "asks for GPUs, this machine has none: it runs without")
+            gpus = 0
+        elif gpus > len(capacity.gpus):
+            raise _too_much(job, "gpus", gpus, len(capacity.gpus))
+        return Need(min(threads, capacity.cores), int(memory), gpus, tuple(custom))
+
+    def _once(self, job: Job, what: str, text: str) -> None:
+        if (job.rule.name, what) not in self._warned:
+            self._warned.add((job.rule.name, what))
+            self.warn(f"rule `{job.rule.name}` {text}")
+
+
+def sizer(capacity: Capacity, warn: Callable[[str], None]) -> Sizer:
+    """A sizer that has not warned yet."""
+    return Sizer(capacity, warn, set())
+
+
+def _number(value: object) -> float:
+    if isinstance(value, Quantity):
+        return value.amount
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return 0
+
+
+def _too_much(job: Job, name: str, asked: float, there: float) -> FlowfileError:
+    span = next((entry.span for entry in job.rule.resources if entry.name == name), job.rule.span)
+    return FlowfileError(
+        [
+            Diagnostic(
+                "F602",
+                f"{job.label} asks for {asked:g} of `{name}`, but there are only {there:g}",
+                span,
+                f"lower it, raise the limit (`--resources {name}=N`), "
+                f"or set it for this run (`--set-resources {job.rule.name}:{name}={there:g}`)",
+            )
+        ]
+    )

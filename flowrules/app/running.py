@@ -1,0 +1,187 @@
+"""A run from lock to summary: puts the parts together, starts the loop, and leaves everything in order."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from flowrules.app.attempt import Workshop
+from flowrules.app.hooks import run_hooks
+from flowrules.app.loop import Loop, Result
+from flowrules.app.resources import sizer
+from flowrules.app.session import load, plan, replanner
+from flowrules.app.settings import Request, RunSettings, Source
+from flowrules.app.touch import touch
+from flowrules.execute import machine
+from flowrules.execute.guard import start_guard, sweep
+from flowrules.execute.local import LocalExecutor
+from flowrules.model.events import Capacity
+from flowrules.model.progress import RunSummary
+from flowrules.model.workflow import Workflow
+from flowrules.plan.build import Planned
+from flowrules.ports import Observer
+from flowrules.record.disk import Disk
+from flowrules.record.lock import BEAT_SECONDS, HeldLock, acquire
+from flowrules.record.owner import Owner
+from flowrules.record.store import Store
+from flowrules.schedule.core import Scheduler
+from flowrules.show.output import Output
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is over: its result, the plan as it was in the end, and how long it took in seconds."""
+
+    result: Result
+    planned: Planned
+    elapsed: float
+
+    @property
+    def status(self) -> int:
+        """The documented exit status."""
+        if self.result.interrupted:
+            return INTERRUPTED
+        return FAILED if self.result.failed or self.result.blocked else DONE
+
+
+def run(source: Source, request: Request, output: Output, form: str, *, verbose: bool, quiet: bool) -> int:
+    """Loads, plans and runs what a call asks for, shown on an output. Returns the exit status.
+
+    Raises:
+        FlowrulesError: the workflow or the call has a mistake, or the directory cannot be used.
+    """
+    from flowrules.show.observers import observer_for
+
+    disk = Disk()
+    workflow = load(source, disk)
+    observer = observer_for(output, form, verbose=verbose, quiet=quiet, commands=request.run.print_commands)
+    try:
+        return execute(workflow, request, disk, observer).status
+    finally:
+        observer.close()
+
+
+def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer) -> Run:
+    """Runs a loaded workflow in the working directory, which it holds meanwhile."""
+    begun = time.monotonic()
+    run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
+    with ExitStack() as stack:
+        owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
+        lock = stack.enter_context(acquire(".", owner, tell=observer.message))
+        if lock.previous is not None and lock.previous.run:
+            _take_over(lock, observer)
+        store = Store.open()
+        stack.callback(store.close)
+        for warning in store.warnings:
+            observer.message(warning)
+        planned = plan(workflow, request, disk, store)
+        observer.plan_ready(planned.plan)
+        if request.run.touch:
+            result = touch(planned, disk, store, observer, run_id)
+        elif planned.plan.to_run() or planned.plan.may_run():
+            result = _run_jobs(workflow, request, disk, observer, lock, store, planned, run_id, stack)
+        else:
+            result = Result()
+        done = Run(result, planned, time.monotonic() - begun)
+        observer.finished(RunSummary(done.elapsed, result.interrupted))
+        return done
+
+
+def _run_jobs(
+    workflow: Workflow,
+    request: Request,
+    disk: Disk,
+    observer: Observer,
+    lock: HeldLock,
+    store: Store,
+    planned: Planned,
+    run_id: str,
+    stack: ExitStack,
+) -> Result:
+    settings = request.run
+    capacity = capacity_of(settings)
+    guard = start_guard(run_id, [lock.fileno()])
+    stack.callback(guard.close)
+    executor = LocalExecutor(run_id, grace=settings.grace)
+    stack.callback(executor.close)
+    workshop = Workshop(
+        disk,
+        settings,
+        workflow.config,
+        machine.gpu_variable() if capacity.gpus else None,
+        machine.host(),
+        run_id,
+        request.policy.hash_limit,
+    )
+    loop = Loop(
+        planned,
+        replanner(workflow, request, disk, store),
+        Scheduler(capacity, max_jobs=None, keep_going=settings.keep_going),
+        executor,
+        workshop,
+        sizer(capacity, observer.message),
+        store,
+        disk,
+        observer,
+        settings,
+        beat=(lock.beat, BEAT_SECONDS),
+    )
+    store.begin_run(run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
+    run_hooks(workflow, "start", observer)
+    with _signals(loop, executor):
+        result = loop.run()
+    ok = not (result.failed or result.blocked or result.interrupted)
+    run_hooks(workflow, "success" if ok else "error", observer)
+    counts = {"done": len(result.done), "failed": len(result.failed), "blocked": len(result.blocked)}
+    store.end_run(run_id, time.time(), counts)
+    return result
+
+
+def _take_over(lock: HeldLock, observer: Observer) -> None:
+    """The last driver died: whatever of its jobs still runs on this host is ended before anything else."""
+    assert lock.previous is not None
+    killed = sweep(lock.previous.run)
+    observer.message(
+        f"the last run (process {lock.previous.pid} on {lock.previous.host}) did not end in order; "
+        + (f"ended {killed} processes it left; " if killed else "")
+        + "jobs it did not finish run again"
+    )
+
+
+def capacity_of(settings: RunSettings) -> Capacity:
+    """What this machine gives to jobs, as the call limits it."""
+    limits = dict(settings.limits)
+    memory = limits.pop("mem", None)
+    asked = limits.pop("gpus", None)
+    gpus = machine.gpus()
+    if asked is not None:
+        gpus = gpus[: int(asked)] if len(gpus) >= asked else tuple(str(n) for n in range(int(asked)))
+    cores = settings.cores or machine.cores()
+    return Capacity(cores, int(memory) if memory is not None else machine.memory_bytes(), gpus, limits)
+
+
+@contextmanager
+def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
+    """Ctrl-C ends the run: once, and running jobs end; twice, or SIGTERM or SIGHUP, and they are killed."""
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        loop.stop()
+        if number != signal.SIGINT:
+            loop.stop()
+        executor.wake()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

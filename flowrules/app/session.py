@@ -1,0 +1,91 @@
+"""One workflow in one directory: loaded, and planned against the disk and the history."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from flowrules.app.settings import Request, Source
+from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.load.load import load_workflow
+from flowrules.load.options import LoadOptions
+from flowrules.model.workflow import Workflow
+from flowrules.plan.build import Planned, make_plan
+from flowrules.ports import History
+from flowrules.record.disk import Disk
+
+NAMES = ("Flowfile", "workflow/Flowfile")
+"""Where a Flowfile is looked for."""
+
+
+def flowfile_of(source: Source) -> str:
+    """The path of the Flowfile a call means.
+
+    Raises:
+        FlowfileError: there is none.
+    """
+    if source.flowfile is not None:
+        if os.path.isdir(source.flowfile):
+            message = f"`{source.flowfile}` is a folder"
+            raise FlowfileError([Diagnostic("F705", message, None, f"name the file: `-s {source.flowfile}/Flowfile`")])
+        if not os.path.exists(source.flowfile):
+            raise FlowfileError([Diagnostic("F705", f"there is no Flowfile `{source.flowfile}`")])
+        return source.flowfile
+    for name in NAMES:
+        if os.path.isfile(name):
+            return name
+    hint = "go to the folder of a workflow, name a file with `-s FILE`, or begin one with `flowrules init`"
+    raise FlowfileError([Diagnostic("F705", "there is no `Flowfile` here, and no `workflow/Flowfile`", None, hint)])
+
+
+def load(source: Source, disk: Disk) -> Workflow:
+    """The workflow of a call, checked.
+
+    Raises:
+        FlowfileError: with everything that is wrong with it.
+    """
+    from flowrules.execute.helpers import import_module
+
+    options = LoadOptions(
+        config=source.config,
+        configfiles=source.configfiles,
+        environ=os.environ,
+        import_module=import_module,
+        no_python=source.no_python,
+        untrusted=source.untrusted,
+    )
+    with without_gc():
+        return load_workflow(flowfile_of(source), disk, options)
+
+
+def plan(workflow: Workflow, request: Request, disk: Disk, history: History) -> Planned:
+    """What the request needs; see `flowrules.plan.build.make_plan`."""
+    with without_gc():
+        return make_plan(workflow, request.targets, disk, history, request.policy, request.commands)
+
+
+def replanner(workflow: Workflow, request: Request, disk: Disk, history: History) -> Callable[[], Planned]:
+    """A function that plans the same request again, against the disk as it is then; nothing is forced a second time."""
+    from dataclasses import replace
+
+    calm = replace(request, policy=replace(request.policy, force=False, forceall=False, forcerun=()))
+    return lambda: plan(workflow, calm, disk, history)
+
+
+@contextmanager
+def without_gc() -> Iterator[None]:
+    """Switches the cyclic garbage collector off while millions of objects are made that all stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def environment(workflow: Workflow) -> Mapping[str, str]:
+    """The variables that the workflow's `envvars` name; never written to any file."""
+    return {name: os.environ[name] for name in workflow.envvars}
