@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from flowrules.show.text import cells, escape, pad, paint, shorten, shorten_middle
@@ -15,12 +15,14 @@ GAP: Final = "  "
 class Column:
     """A column: its title, the side its cells lean to, and whether it may be cut where the terminal is too narrow.
 
-    ``cut`` says which part of a cell goes first: its end, or its middle (paths); None keeps cells whole.
+    ``cut`` says which part of a cell goes first: its end, or its middle (paths); None keeps cells whole. ``styles``
+    are those of cells that hold one of these texts.
     """
 
     title: str
     right: bool = False
     cut: Literal["end", "middle"] | None = None
+    styles: Mapping[str, str] = field(default_factory=dict)
 
 
 def grid(
@@ -39,16 +41,17 @@ def grid(
     widths = [max(cells(text) for text in column) for column in zip([c.title for c in shown], *lines, strict=True)]
     if width is not None:
         widths = _fitted(shown, widths, width)
-    yield paint(_line(shown, widths, [c.title for c in shown]), "bold", color)
+    yield paint(_line(shown, widths, [c.title for c in shown], False), "bold", color)
     for line in lines:
-        yield _line(shown, widths, line)
+        yield _line(shown, widths, line, color)
 
 
-def _line(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> str:
+def _line(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str], color: bool) -> str:
     parts = []
     for column, width, text in zip(columns, widths, line, strict=True):
         cut = shorten_middle if column.cut == "middle" else shorten
-        parts.append(pad(cut(text, width), width, column.right))
+        shown = pad(cut(text, width), width, column.right)
+        parts.append(paint(shown, column.styles[text], color) if text in column.styles else shown)
     return GAP.join(parts).rstrip()
 
 

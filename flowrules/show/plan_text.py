@@ -15,7 +15,7 @@ from flowrules.show.grid import Column, grid
 from flowrules.show.problems import problem_object, render_text
 from flowrules.show.text import counted, escape, json_line, paint, shorten, shorten_middle
 
-Needs = Callable[[Job], Mapping[str, str]]
+Needs = Callable[[Job], Mapping[str, object]]
 """Threads and resources of a job at its first attempt, as text by name; `?` for what is not known yet."""
 
 Command = Callable[[Job], str]
@@ -169,7 +169,7 @@ def _needs(plan: Plan, row: RuleTally, needs: Needs | None) -> tuple[str, str]:
     values: dict[str, dict[str, None]] = {}
     for job in sample:
         for name, value in needs(plan.jobs[job]).items():
-            values.setdefault(name, {})[value] = None
+            values.setdefault(name, {})[str(value)] = None
     texts = {name: "/".join(islice(seen, 3)) + ("/…" if len(seen) > 3 else "") for name, seen in values.items()}
     threads = texts.pop("threads", "") if row.rule.threads is not None else ""
     declared = {entry.name for entry in row.rule.resources}
