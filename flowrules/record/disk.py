@@ -7,23 +7,22 @@ one state of the disk however long it takes.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat as modes
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from flowrules.errors import FlowrulesError
 from flowrules.model.files import Stamp
+from flowrules.record.digest import digest_file, digest_tree, open_regular
 
 STATE_FOLDER = ".flowrules"
 """What the program keeps for itself lies here; it is never data of a workflow."""
 
-DIGEST_LENGTH = 32
-"""Hexadecimal digits of a digest: 128 bits of SHA-256, the fastest of hashlib on processors of this decade."""
-
 _FIRST_SCAN = 16
 _NAMES_PER_ASK = 8
 _CHUNK = 1 << 20
+_TOPS = (".", "/")
+_UNLISTED = ("", ".", "..")
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -31,17 +30,20 @@ class _Folder:
     """What is known of one folder.
 
     Attributes:
+        exists: whether it is there and a folder; None where that is not known yet.
         names: its names with their kinds (``f`` file, ``d`` folder, ``l`` link, ``o`` other, ``?`` to be looked at);
             None before it was scanned.
+        kinds: whether it was scanned for kinds too.
         asks: how often a name in it was looked for on disk.
         scan_at: the number of asks at which it is worth to scan it (again).
     """
 
-    __slots__ = ("asks", "exists", "names", "scan_at")
+    __slots__ = ("asks", "exists", "kinds", "names", "scan_at")
 
     def __init__(self, exists: bool | None) -> None:
         self.exists = exists
         self.names: dict[str, str] | None = None
+        self.kinds = False
         self.asks = 0
         self.scan_at = _FIRST_SCAN
 
@@ -84,21 +86,15 @@ class Disk:
             return self._stamps[path]
         except KeyError:
             pass
-        folder_path, slash, name = path.rpartition("/")
-        if not slash:
-            folder_path = "."
-        elif not folder_path:
-            folder_path = "/"
-        if name in ("", ".", ".."):
+        folder_path, name = _split(path)
+        if name in _UNLISTED:
             stamp = self._look(path)
         else:
             folder = self._folders.get(folder_path) or self._folder(folder_path)
             if folder.exists is False:
                 return None
             if folder.names is None:
-                folder.asks += 1
-                if folder.asks >= folder.scan_at:
-                    self._scan(folder_path, folder, folder.asks * _NAMES_PER_ASK)
+                self._asked(folder_path, folder)
             if folder.names is not None and name not in folder.names:
                 return None
             stamp = self._look(path)
@@ -114,21 +110,19 @@ class Disk:
             self._digests.pop(path, None)
             if path in self._folders or path in self._trees:
                 self._forget_below(path)
-            child = path
+            child, name = _split(path)
             while True:
-                folder_path, slash, name = child.rpartition("/")
-                folder_path = folder_path or ("/" if slash else ".")
-                self._trees.pop(folder_path, None)
-                folder = self._folders.get(folder_path)
+                self._trees.pop(child, None)
+                self._stamps.pop(child, None)
+                folder = self._folders.get(child)
                 if folder is not None:
                     if folder.exists is False:
-                        del self._folders[folder_path]
+                        del self._folders[child]
                     elif folder.names is not None:
                         folder.names[name] = "?"
-                self._stamps.pop(folder_path, None)
-                if folder_path in (".", "/") or name == "..":
+                if child in _TOPS:
                     break
-                child = folder_path
+                child, name = _split(child)
 
     def refresh(self) -> None:
         """End the snapshot: everything is looked at anew."""
@@ -153,46 +147,80 @@ class Disk:
         return Stamp(0, found.st_mtime_ns, "d" if modes.S_ISDIR(mode) else "o", mode & 0o222 != 0)
 
     def _folder(self, path: str) -> _Folder:
-        """What is known of a folder, with what its own folder says of it, without a look at the disk."""
-        exists: bool | None = True if path in (".", "/") else None
-        if exists is None:
-            parent_path, slash, name = path.rpartition("/")
-            parent_path = parent_path or ("/" if slash else ".")
-            if name not in (".", ".."):
-                parent = self._folders.get(parent_path) or self._folder(parent_path)
-                if parent.exists is False or (parent.names is not None and name not in parent.names):
-                    exists = False
-        folder = self._folders[path] = _Folder(exists)
+        """What is known of a folder, with what is known of those above it, without a look at the disk."""
+        unknown = []
+        while path not in self._folders:
+            unknown.append(path)
+            if path in _TOPS:
+                break
+            path = _split(path)[0]
+        folder = self._folders.get(path)
+        for path in reversed(unknown):
+            above, name = folder, _split(path)[1]
+            exists = True if above is None else None
+            if above is not None and name not in _UNLISTED:
+                gone = above.exists is False or (above.names is not None and name not in above.names)
+                exists = False if gone else None
+            folder = self._folders[path] = _Folder(exists)
+        assert folder is not None
         return folder
 
     def _settle(self, path: str, folder: _Folder) -> None:
-        """Find out whether a folder exists, now that a name in it does not."""
-        stamp = self.stat(path)
-        folder.exists = stamp is not None and stamp.kind == "d"
+        """Find out whether a folder and those above it exist, now that a name in it does not."""
+        while folder.exists is None:
+            if path not in self._stamps:
+                self._stamps[path] = self._look(path)
+            stamp = self._stamps[path]
+            folder.exists = stamp is not None and stamp.kind == "d"
+            if folder.exists or path in _TOPS:
+                return
+            path = _split(path)[0]
+            folder = self._folder(path)
+            if folder.names is None and folder.exists is not False:
+                self._asked(path, folder)
 
-    def _scan(self, path: str, folder: _Folder, limit: int | None) -> None:
-        """Read the names of a folder; one with more than ``limit`` is left, until twice as many were asked for."""
-        self.scans += 1
+    def _asked(self, path: str, folder: _Folder) -> None:
+        """Count that a name in a folder is looked for; so many that it pays to read the folder, read it."""
+        folder.asks += 1
+        if folder.asks >= folder.scan_at:
+            self._scan(path, folder)
+
+    def _scan(self, path: str, folder: _Folder) -> None:
+        """Read the names of a folder; one with very many is left, until twice as many were asked for."""
+        limit = folder.asks * _NAMES_PER_ASK
         folder.scan_at = folder.asks * 2
-        names: dict[str, str] = {}
+        folder.names = self._list(path, folder, limit, lambda entry: "?")
+
+    def _scan_kinds(self, path: str, folder: _Folder) -> None:
+        """Read the names of a folder and what they are, without names that were absent earlier in this snapshot."""
+        names = self._list(path, folder, None, _kind)
+        if names is not None:
+            if folder.names is not None:
+                names = {name: kind for name, kind in names.items() if name in folder.names}
+            folder.names = names
+            folder.kinds = True
+
+    def _list(
+        self, path: str, folder: _Folder, limit: int | None, kind: Callable[[os.DirEntry[str]], str]
+    ) -> dict[str, str] | None:
+        """Names and kinds in a folder; None where there are more than ``limit``, it may not be listed, or is absent."""
+        self.scans += 1
+        names = {}
         try:
             with os.scandir(self.locate(path)) as entries:
                 for entry in entries:
-                    names[entry.name] = _kind(entry)
+                    names[entry.name] = kind(entry)
                     if limit is not None and len(names) > limit:
-                        return
-        except (FileNotFoundError, NotADirectoryError):
+                        return None
+        except PermissionError:
+            return None
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno not in _ABSENT:
+                raise unseen(path, error) from error
             folder.exists = False
-            return
-        except PermissionError:  # it may be entered, not listed
-            return
-        except OSError as error:
-            raise unseen(path, error) from error
-        except ValueError:
-            folder.exists = False
-            return
+            return None
         folder.exists = True
-        folder.names = names
+        return names
 
     def _forget_below(self, path: str) -> None:
         prefix = path.rstrip("/") + "/"
@@ -253,24 +281,36 @@ class Disk:
         program itself keeps are left out.
         """
         prefix = "" if folder == "." else folder.rstrip("/") + "/"
-        return self._files_below(folder, prefix, frozenset())
+        stack = [(prefix, frozenset[tuple[int, int]](), iter([folder]))]
+        while stack:
+            prefix, inside, names = stack[-1]
+            name = next(names, None)
+            if name is None:
+                stack.pop()
+            elif len(stack) > 1 and name[-1] != "/":
+                yield prefix + name
+            else:
+                below = folder if len(stack) == 1 else prefix + name[:-1]
+                identity = self._identity(below)
+                if identity is not None and identity not in inside and below != STATE_FOLDER:
+                    below_prefix = prefix if len(stack) == 1 else prefix + name
+                    stack.append((below_prefix, inside | {identity}, iter(self._entries(below, below_prefix))))
 
-    def _files_below(self, folder: str, prefix: str, inside: frozenset[tuple[int, int]]) -> Iterator[str]:
-        known = self._folders.get(folder) or self._folder(folder)
-        if known.names is None and known.exists is not False:
-            self._scan(folder, known, None)
-        if not known.names:
-            return
+    def _identity(self, folder: str) -> tuple[int, int] | None:
+        """Which folder it is, whatever its path; None where it cannot be entered."""
         try:
             found = os.stat(self.locate(folder))
-        except OSError:
-            return
-        identity = (found.st_dev, found.st_ino)
-        if identity in inside:
-            return
-        inside |= {identity}
-        entries: list[str] = []
-        for name, kind in known.names.items():
+        except (OSError, ValueError):
+            return None
+        return found.st_dev, found.st_ino
+
+    def _entries(self, folder: str, prefix: str) -> list[str]:
+        """Names in a folder, sorted as their paths are, those of folders with a slash; none where it is unreadable."""
+        known = self._folders.get(folder) or self._folder(folder)
+        if not known.kinds and known.exists is not False:
+            self._scan_kinds(folder, known)
+        entries = []
+        for name, kind in (known.names or {}).items():
             if kind in "l?":
                 stamp = self.stat(prefix + name)
                 if stamp is None:
@@ -278,17 +318,19 @@ class Disk:
                 kind = stamp.kind
             entries.append(name + "/" if kind == "d" else name)
         entries.sort()
-        for name in entries:
-            if name[-1] != "/":
-                yield prefix + name
-            elif prefix or name != STATE_FOLDER + "/":
-                yield from self._files_below(prefix + name[:-1], prefix + name, inside)
+        return entries
 
     def _tree(self, folder: str) -> tuple[str, int]:
         known = self._trees.get(folder)
         if known is None:
             known = self._trees[folder] = digest_tree(self.locate(folder))
         return known
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The folder a path lies in, and its name there; of `/` the folder is `/`, of `.` it is `.`."""
+    folder, slash, name = path.rpartition("/")
+    return folder or ("/" if slash else "."), name
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -305,88 +347,3 @@ def unseen(path: str, error: OSError) -> FlowrulesError:
     if error.errno in (errno.EACCES, errno.EPERM):
         hint = "a folder on the way to it may not be entered: give yourself that right, or leave the path out"
     return FlowrulesError(f"cannot look at `{path}`: {(error.strerror or str(error)).lower()}", hint)
-
-
-def open_regular(location: str) -> int:
-    """Open a regular file for reading without ever blocking.
-
-    Raises:
-        OSError: it cannot be opened or is a folder, pipe, device or socket.
-    """
-    try:
-        fd = os.open(location, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except ValueError as error:
-        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), location) from error
-    mode = os.fstat(fd).st_mode
-    if not modes.S_ISREG(mode):
-        os.close(fd)
-        if modes.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
-        raise OSError(errno.EINVAL, "not a regular file", location)
-    return fd
-
-
-def digest_bytes(content: bytes) -> str:
-    """Digest of a content."""
-    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
-
-
-def digest_file(location: str) -> str:
-    """Digest of a regular file's content.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return sha256_file(location)[:DIGEST_LENGTH]
-
-
-def sha256_file(location: str) -> str:
-    """SHA-256 of a regular file's content, hexadecimal.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    fd = open_regular(location)
-    try:
-        chunk = os.read(fd, _CHUNK)
-        running = hashlib.sha256(chunk)
-        while len(chunk) == _CHUNK:
-            chunk = os.read(fd, _CHUNK)
-            running.update(chunk)
-    finally:
-        os.close(fd)
-    return running.hexdigest()
-
-
-def digest_tree(location: str) -> tuple[str, int]:
-    """Digest of the names, sizes and times of all files below a folder, and the time of the newest.
-
-    A symbolic link counts with where it points to and is not followed. Folders count only through the files in them.
-    """
-    running = hashlib.sha256()
-    newest = 0
-    folders = [("", location)]
-    while folders:
-        prefix, place = folders.pop()
-        try:
-            with os.scandir(place) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            running.update(f"{prefix}\0unreadable {error.errno}\n".encode("utf-8", "surrogateescape"))
-            continue
-        below = []
-        for entry in found:
-            name = prefix + entry.name
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append((name + "/", entry.path))
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                target = os.readlink(entry.path) if entry.is_symlink() else ""
-            except FileNotFoundError:
-                continue
-            newest = max(newest, status.st_mtime_ns)
-            line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0{target}\n"
-            running.update(line.encode("utf-8", "surrogateescape"))
-        folders.extend(reversed(below))
-    return running.hexdigest()[:DIGEST_LENGTH], newest
