@@ -1,8 +1,8 @@
 """The Python API: load a workflow, plan it, run it.
 
-    wf = Workflow.load("Flowfile", config={"n": 3})
-    plan = wf.plan(["all"])
-    outcome = plan.run(jobs=8)
+wf = Workflow.load("Flowfile", config={"n": 3})
+plan = wf.plan(["all"])
+outcome = plan.run(jobs=8)
 """
 
 from __future__ import annotations

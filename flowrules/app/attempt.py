@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from flowrules.app.settings import RunSettings
@@ -15,12 +15,13 @@ from flowrules.model.job import Job
 from flowrules.model.order import Order, Outcome
 from flowrules.model.quantity import Quantity
 from flowrules.model.record import Record
-from flowrules.model.values import NO_FLAGS, Flags, NamedList
+from flowrules.model.values import Flags, NamedList
 from flowrules.plan.build import Planned
 from flowrules.plan.command import JobValues, files_of
 from flowrules.plan.fingerprint import plain
-from flowrules.record import outputs as files
 from flowrules.record.disk import Disk
+from flowrules.record.logs import remove_if_empty, tail_of
+from flowrules.record.outputs import check_outputs, file_record, keep_aside, prepare, protect, remove_outputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """Variables by which numerical libraries learn how many threads they may start."""
@@ -33,7 +34,6 @@ class Attempt:
     job: Job
     order: Order
     record: Record
-    flags: list[Flags] = field(default_factory=list)
 
 
 class Workshop:
@@ -87,10 +87,8 @@ class Workshop:
             log=log,
             fresh=rule.fresh,
         )
-        flags = [output.flags for output in rule.outputs]
-        files.prepare(job.outputs, flags)
-        files.make_folders((*values.log, *values.benchmark, log))
-        self._disk.forget((*job.outputs, *values.log, *values.benchmark))
+        prepare(self._disk, outputs_of(job), (*values.log, *values.benchmark, log))
+        self._disk.forget((*values.log, *values.benchmark))
         fingerprints = planned.judge.fingerprints
         record = Record(
             rule=rule.name,
@@ -109,7 +107,7 @@ class Workshop:
             log=log,
             run=self._run,
         )
-        return Attempt(job, order, record, flags)
+        return Attempt(job, order, record)
 
     def message(self, planned: Planned, job: Job, attempt: int, slot: Slot) -> str:
         """The rule's `message` for a job, "" where it has none."""
@@ -117,69 +115,72 @@ class Workshop:
             return ""
         return job.rule.message.render(self._texts(planned.commands.values(job, attempt, slot.cores)))
 
-    def finish(self, attempt: Attempt, outcome: Outcome) -> Record:
-        """The record of an attempt that ended: its outputs checked, or removed where it failed."""
+    def finish(self, attempt: Attempt, outcome: Outcome, *, patient: bool) -> Record | None:
+        """The record of an attempt that ended: its outputs checked, or removed where it failed.
+
+        Args:
+            patient: outputs that are not there may still appear.
+
+        Returns:
+            None where outputs are missing and it is worth looking again.
+        """
         record, job = attempt.record, attempt.job
         record.exit, record.error = outcome.exit, outcome.error
         record.started, record.ended = outcome.started, outcome.ended
         record.cpu, record.memory = outcome.cpu, outcome.memory
         if record.exit == 0 and not record.error:
-            try:
-                record.outputs = files.check_outputs(
-                    job.outputs,
-                    attempt.flags,
-                    latency_wait=self._settings.latency_wait,
-                    hash_limit=self._hash_limit,
-                )
-            except FlowrulesError as error:
-                record.error = error.message
+            checked = check_outputs(self._disk, outputs_of(job), self._hash_limit)
+            if checked.missing and patient and not checked.problems:
+                return None
+            record.outputs = checked.records
+            record.error = "; ".join([*checked.problems, *map(_not_made, checked.missing)])
         record.status = "failed" if record.error or record.exit != 0 else "done"
-        self._disk.forget((*job.outputs, *files_of(job.rule.logs, job), *files_of(job.rule.benchmarks, job)))
+        self._disk.forget((*files_of(job.rule.logs, job), *files_of(job.rule.benchmarks, job)))
         if record.status == "done":
             self.fresh.update((made.path, made) for made in record.outputs)
-            for path, flags in zip(job.outputs, attempt.flags, strict=True):
+            for path, flags in outputs_of(job):
                 if flags.protected:
-                    files.protect(path)
+                    protect(self._disk, path)
         else:
-            self.discard(job)
+            record.outputs = []
+            record.error = "; ".join(filter(None, [record.error, *self._discard(job)]))
         return record
 
-    def discard(self, job: Job) -> None:
-        """Removes what a failed attempt left, or keeps it aside; never taken for a whole file afterwards."""
-        flags = [output.flags for output in job.rule.outputs]
-        if self._settings.keep_incomplete:
-            files.keep_aside(job.outputs)
-        else:
-            kept = [flag.update for flag in flags]
-            files.remove_outputs(
-                [p for p, keep in zip(job.outputs, kept, strict=True) if not keep]
-            )
+    def _discard(self, job: Job) -> list[str]:
+        """Removes what a failed attempt left, or keeps it aside; what went wrong, in sentences."""
         for path in job.outputs:
             self.fresh.pop(path, None)
-        self._disk.forget(job.outputs)
+        if not self._settings.keep_incomplete:
+            return remove_outputs(self._disk, outputs_of(job))
+        problems = []
+        for path, flags in outputs_of(job):
+            if not flags.update:
+                try:
+                    keep_aside(self._disk, path)
+                except FlowrulesError as error:
+                    problems.append(error.message)
+        return problems
 
     def tail(self, log: str, lines: int) -> str:
         """The last lines of a log, "" where there is none."""
-        return files.tail(log, lines)
+        return tail_of(self._disk.locate(log), lines)
 
     def tidy_log(self, log: str) -> bool:
         """Removes the log of a job that said nothing; True where it did."""
-        return files.remove_if_empty(log)
+        return remove_if_empty(self._disk.locate(log))
 
     def _input(self, job: Job, path: str) -> FileRecord:
         """An input as it is now: as its maker in this run left it, else as the plan saw it, with its content read."""
         known = self.fresh.get(path)
         if known is not None:
             return known
-        stamp = self._disk.stat(path)
-        if stamp is None:
+        record = file_record(self._disk, path, self._hash_limit)
+        if record is None:
             self._disk.forget([path])
-            stamp = self._disk.stat(path)
-            if stamp is None and not files.wait_for(path, self._settings.latency_wait):
+            record = file_record(self._disk, path, self._hash_limit)
+            if record is None:
                 raise FlowrulesError(f"input `{path}` of {job.label} is not there")
-            self._disk.forget([path])
-            stamp = self._disk.stat(path)
-        record = self.fresh[path] = self._disk.record(path, self._hash_limit)
+        self.fresh[path] = record
         return record
 
     def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> dict[str, str]:
@@ -213,6 +214,15 @@ class Workshop:
         }
 
 
+def outputs_of(job: Job) -> list[tuple[str, Flags]]:
+    """Each output of a job with its flags."""
+    return [(path, output.flags) for output, path in zip(job.rule.outputs, job.outputs, strict=True)]
+
+
+def _not_made(path: str) -> str:
+    return f"the output `{path}` was not made"
+
+
 def _mpirun(values: JobValues) -> str:
     """The launch command on one machine: plain `mpiexec`, or nothing for one rank."""
     ranks = values.resources.get("ranks", values.resources.get("ranks_per_node", 1))
@@ -231,8 +241,7 @@ def _amount(value: object) -> object:
 def log_name(job: Job, attempt: int) -> str:
     """A file name for the log of an attempt: readable where the wildcards allow, unique in any case."""
     text = "-".join(job.values) or "job"
-    safe = "".join(c if c.isalnum() and c.isascii() or c in "-_.+" else "_" for c in text)[:100].lstrip(".") or "job"
+    safe = "".join(c if (c.isalnum() and c.isascii()) or c in "-_.+" else "_" for c in text)[:100].lstrip(".") or "job"
     if safe != text:
         safe += "-" + blake2b("\0".join(job.values).encode("utf-8", "surrogateescape"), digest_size=5).hexdigest()
     return f"{safe}.log" if attempt == 1 else f"{safe}.{attempt}.log"
-

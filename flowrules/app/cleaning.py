@@ -12,7 +12,7 @@ from flowrules.plan.policy import Policy
 from flowrules.ports import FileView
 from flowrules.record.disk import Disk
 from flowrules.record.lock import acquire
-from flowrules.record.outputs import remove_outputs
+from flowrules.record.outputs import remove
 from flowrules.record.owner import Owner
 from flowrules.record.store import Store
 from flowrules.show.output import Output
@@ -39,10 +39,10 @@ def clean(source: Source, targets: Sequence[str], output: Output, *, only_temp: 
         failed = 0
         for path in going:
             try:
-                remove_outputs([path])
-            except (FlowrulesError, OSError) as error:
+                remove(disk, path)
+            except FlowrulesError as error:
                 failed += 1
-                output.line(f"`{escape(path)}` cannot be deleted: {error}")
+                output.line(f"`{escape(path)}` cannot be deleted: {error.message}")
     output.line(f"deleted {counted(len(going) - failed, 'file')}")
     return 1 if failed else 0
 

@@ -65,7 +65,9 @@ def commands_of(planned: Planned, config: Mapping[str, object]):  # noqa: ANN201
         if action is None:
             return ""
         if action.kind != "shell":
-            return f"{action.kind}: {getattr(action, 'path', None) or getattr(action, 'function', '') or '(Python block)'}"
+            return (
+                f"{action.kind}: {getattr(action, 'path', None) or getattr(action, 'function', '') or '(Python block)'}"
+            )
         try:
             values = planned.commands.values(job)
         except FlowfileError as error:

@@ -1,8 +1,8 @@
 """The loop of a run: events in, actions out. The scheduler decides, this carries out and tells.
 
-    plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶ record, disk ──events──▶ scheduler
-                 ▲                                              │
-                 └──── new jobs, when a checkpoint has ended ◀──┘
+plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶ record, disk ──events──▶ scheduler
+             ▲                                              │
+             └──── new jobs, when a checkpoint has ended ◀──┘
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flowrules.app.book import Book, blocked_by_unknown
 from flowrules.app.resources import Sizer
 from flowrules.app.settings import RunSettings
 from flowrules.app.temps import Temps
-from flowrules.errors import FlowrulesError, StateError
+from flowrules.errors import FlowfileError, FlowrulesError, StateError
 from flowrules.model.events import (
     Action,
     Blocked,
@@ -26,6 +26,7 @@ from flowrules.model.events import (
     Event,
     Finished,
     Kill,
+    Need,
     SchedJob,
     Skipped,
     Start,
@@ -46,6 +47,9 @@ from flowrules.schedule.core import Scheduler
 TAIL_LINES = 20
 FULL_DISK_PAUSE = 5.0
 """Seconds between two tries to write the record while the disk is full."""
+
+LATE_PAUSE = 0.2
+"""Seconds between two looks for an output that has not appeared yet."""
 
 REPLAN_SHARE = 5.0
 """A DAG is derived again at once when nothing else can start, else after so many times the time it took last."""
@@ -101,6 +105,7 @@ class Loop:
         self._events: list[Event] = []
         self._running: dict[int, Attempt] = {}
         self._to_start: list[Attempt] = []
+        self._late: list[tuple[Attempt, Outcome, float]] = []
         self._submitted: set[int] = set()
         self._killed: set[int] = set()
         self._stops = 0
@@ -134,7 +139,10 @@ class Loop:
         if self._finished:
             return
         for outcome in self._executor.wait(self._patience()):
-            self._ended(outcome)
+            self._ended(self._running.pop(outcome.job), outcome, time.monotonic() + self._settings.latency_wait)
+        late, self._late = self._late, []
+        for attempt, outcome, deadline in late:
+            self._ended(attempt, outcome, deadline)
         self._heed_stops()
         self._maybe_replan()
         self._keep_record()
@@ -142,7 +150,7 @@ class Loop:
 
     def _patience(self) -> float | None:
         """Seconds to wait at most."""
-        waits = [self._observer.refresh_seconds, 1.0 if self._running else 0.2]
+        waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
         return min(w for w in waits if w is not None)
 
     def _heed_stops(self) -> None:
@@ -203,13 +211,13 @@ class Loop:
         self._temps.learn(plan, active)
         self._events.append(PlannedEvent(time.monotonic(), tuple(jobs)))
 
-    def _need(self, job: Job, attempt: int = 1):  # noqa: ANN202
+    def _need(self, job: Job, attempt: int = 1) -> Need:
+        """What a job occupies; sizes of inputs that do not exist yet count as nothing until it starts."""
         try:
-            return self._sizer.need(self.planned.commands, job, attempt)
-        except FlowrulesError as error:
-            if error.__class__.__name__ == "FlowfileError" and "F602" in str(getattr(error, "diagnostics", "")):
-                raise
-            return self._sizer.clip(job, 1, {})  # sizes of inputs that do not exist yet: told again when it starts
+            values = self.planned.commands.values(job, attempt, params=False)
+        except FlowfileError:
+            return self._sizer.clip(job, 1, {})
+        return self._sizer.clip(job, values.threads, values.resources)
 
     def _maybe_replan(self) -> None:
         """Derives the DAG again after a checkpoint, at once if nothing runs, else not more often than it costs."""
@@ -330,10 +338,12 @@ class Loop:
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ended(self, outcome: Outcome) -> None:
-        attempt = self._running.pop(outcome.job)
+    def _ended(self, attempt: Attempt, outcome: Outcome, deadline: float) -> None:
         job = attempt.job
-        record = self._workshop.finish(attempt, outcome)
+        record = self._workshop.finish(attempt, outcome, patient=time.monotonic() < deadline and not self._stops)
+        if record is None:
+            self._late.append((attempt, outcome, deadline))
+            return
         ok = record.status == "done"
         if not ok and (job.id in self._killed):
             record.status = "killed"

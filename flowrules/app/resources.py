@@ -1,4 +1,4 @@
-"""What jobs ask of this machine, and what it has: requests that cannot be met are clipped or refused before anything runs."""
+"""What jobs ask of this machine and what it has: what cannot be met is clipped, or refused before anything runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.events import Capacity, Need
 from flowrules.model.job import Job
 from flowrules.model.quantity import Quantity
-from flowrules.plan.command import Commands
 
 NOT_COUNTED = frozenset({"walltime", "nodes", "ranks", "ranks_per_node", "gpus_per_rank", "threads_per_rank"})
 """Resources that say how a job is run, not what it occupies on one machine."""
@@ -27,15 +26,6 @@ class Sizer:
     capacity: Capacity
     warn: Callable[[str], None]
     _warned: set[tuple[str, str]]
-
-    def need(self, commands: Commands, job: Job, attempt: int = 1) -> Need:
-        """What a job occupies while it runs.
-
-        Raises:
-            FlowfileError: it asks for more than there is of something that cannot be clipped.
-        """
-        values = commands.values(job, attempt, params=False)
-        return self.clip(job, values.threads, values.resources)
 
     def clip(self, job: Job, threads: int, resources: Mapping[str, object]) -> Need:
         """A request made to fit this machine: fewer cores, less memory; no GPU where the machine has none."""

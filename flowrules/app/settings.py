@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowrules.plan.build import NO_SETTINGS, CommandSettings
-from flowrules.plan.policy import Policy
+from flowrules.plan.policy import DEFAULT, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,6 @@ class Request:
     """A whole call: targets, policy and settings."""
 
     targets: tuple[str, ...] = ()
-    policy: Policy = Policy()
+    policy: Policy = DEFAULT
     commands: CommandSettings = NO_SETTINGS
-    run: RunSettings = RunSettings()
+    run: RunSettings = field(default_factory=RunSettings)

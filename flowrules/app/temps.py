@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flowrules.model.job import Job
 from flowrules.model.plan import Plan
 from flowrules.record.disk import Disk
-from flowrules.record.outputs import remove_outputs
+from flowrules.record.outputs import remove
 
 
 class Temps:
@@ -47,7 +47,6 @@ class Temps:
                 del self._users[path]
                 if path not in keep:
                     gone.append(path)
-        if gone:
-            remove_outputs(self._disk.directory, gone)
-            self._disk.forget(gone)
+        for path in gone:
+            remove(self._disk, path)
         return gone

@@ -11,6 +11,7 @@ from flowrules.model.record import Record
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
 from flowrules.record.disk import Disk
+from flowrules.record.outputs import file_record
 from flowrules.record.store import Store
 
 
@@ -53,4 +54,6 @@ def touch(planned: Planned, disk: Disk, store: Store, observer: Observer, run: s
 
 
 def _seen(planned: Planned, disk: Disk, path: str) -> FileRecord:
-    return disk.record(path, planned.judge.policy.hash_limit)
+    record = file_record(disk, path, planned.judge.policy.hash_limit)
+    assert record is not None
+    return record

@@ -45,9 +45,7 @@ def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over w
 @click.option("-d", "--directory", metavar="DIR", help="Of this directory.")
 @click.option("--failed", is_flag=True, help="Only attempts that failed.")
 @format_option(["text", "json"])
-def history_command(
-    names: tuple[str, ...], last: int | None, directory: str | None, failed: bool, form: str
-) -> int:
+def history_command(names: tuple[str, ...], last: int | None, directory: str | None, failed: bool, form: str) -> int:
     """Show what ran when, how long and why.
 
     \b

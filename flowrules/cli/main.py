@@ -54,7 +54,7 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`flowrules` alone means `flowrules run`. A target that is named like a command is written `flowrules run NAME`.",
+    epilog="`flowrules` alone means `flowrules run`; a target named like a command is written `flowrules run NAME`.",
 )
 @click.version_option(__version__, "-V", "--version", message="flowrules %(version)s")
 def cli() -> None:

@@ -17,12 +17,26 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`-s -d -C --configfile --format -q -v`: work with every command that reads a Flowfile."""
     for option in reversed(
         (
-            click.option("-s", "--flowfile", metavar="FILE", help="Flowfile to read (default: Flowfile, then workflow/Flowfile)."),
+            click.option(
+                "-s", "--flowfile", metavar="FILE", help="Flowfile to read (default: Flowfile, then workflow/Flowfile)."
+            ),
             click.option("-d", "--directory", metavar="DIR", help="Work in this directory."),
-            click.option("-C", "--config", multiple=True, metavar="KEY=VALUE", help="Set a config value; dotted keys, YAML values. May be repeated."),
-            click.option("--configfile", multiple=True, metavar="FILE", help="Read a further config file. May be repeated."),
+            click.option(
+                "-C",
+                "--config",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Set a config value; dotted keys, YAML values. May be repeated.",
+            ),
+            click.option(
+                "--configfile", multiple=True, metavar="FILE", help="Read a further config file. May be repeated."
+            ),
             click.option("--no-python", is_flag=True, help="Refuse `import`."),
-            click.option("--untrusted", is_flag=True, help="Refuse `import` and `env`, and read only below the workflow's folders."),
+            click.option(
+                "--untrusted",
+                is_flag=True,
+                help="Refuse `import` and `env`, and read only below the workflow's folders.",
+            ),
             click.option("-q", "--quiet", is_flag=True, help="Say less."),
             click.option("-v", "--verbose", is_flag=True, help="Say more."),
         )
@@ -34,7 +48,12 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def format_option(choices: Sequence[str], default: str = "text") -> Decorator:
     """`--format`."""
     return click.option(
-        "--format", "form", type=click.Choice(list(choices)), default=default, show_default=True, help="Form of the output."
+        "--format",
+        "form",
+        type=click.Choice(list(choices)),
+        default=default,
+        show_default=True,
+        help="Form of the output.",
     )
 
 

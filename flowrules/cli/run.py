@@ -16,28 +16,71 @@ from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, Policy
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Use N cores (default: all this process may use); threads of jobs count.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Use N cores (default: all this process may use); threads of jobs count.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would run and why; run nothing, write nothing.")
-@click.option("--dag", "dag", is_flag=False, flag_value="text", metavar="[FORMAT]", help="With -n: the DAG too, as text, dot, mermaid, json or svg.")
+@click.option(
+    "--dag",
+    "dag",
+    is_flag=False,
+    flag_value="text",
+    metavar="[FORMAT]",
+    help="With -n: the DAG too, as text, dot, mermaid, json or svg.",
+)
 @click.option("-p", "--print-commands", is_flag=True, help="Print each command.")
 @source_options
 @click.option("-k", "--keep-going", is_flag=True, help="Go on with jobs that do not depend on a failed one.")
 @click.option("-f", "--force", is_flag=True, help="Run the targets whatever their state.")
 @click.option("-F", "--forceall", is_flag=True, help="Run everything the targets need.")
-@click.option("-R", "--forcerun", multiple=True, metavar="RULE or FILE", help="Run these, and what depends on them. May be repeated.")
+@click.option(
+    "-R",
+    "--forcerun",
+    multiple=True,
+    metavar="RULE or FILE",
+    help="Run these, and what depends on them. May be repeated.",
+)
 @click.option("--until", multiple=True, metavar="RULE or FILE", help="Run the DAG up to here. May be repeated.")
-@click.option("--omit-from", multiple=True, metavar="RULE or FILE", help="Leave these out, and what depends on them. May be repeated.")
-@click.option("--retries", type=click.IntRange(min=0), default=0, metavar="N", help="Further attempts of failed jobs, for rules that do not say.")
-@click.option("--rerun-triggers", metavar="LIST", help=f"What is a reason to run again, of {','.join(TRIGGERS)} (default: all).")
+@click.option(
+    "--omit-from",
+    multiple=True,
+    metavar="RULE or FILE",
+    help="Leave these out, and what depends on them. May be repeated.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Further attempts of failed jobs, for rules that do not say.",
+)
+@click.option(
+    "--rerun-triggers", metavar="LIST", help=f"What is a reason to run again, of {','.join(TRIGGERS)} (default: all)."
+)
 @click.option("--touch", is_flag=True, help="Accept existing outputs as up to date instead of running.")
 @click.option("--no-cutoff", is_flag=True, help="Timestamps decide, even where content is the same.")
 @click.option("--hash-limit", metavar="SIZE", help="Compare content of files up to this size (default: 1MiB).")
 @click.option("--keep-incomplete", is_flag=True, help="Keep partial outputs of failed jobs beside their place.")
-@click.option("--resources", multiple=True, metavar="NAME=N", help="Limit of a resource for all jobs together. May be repeated.")
-@click.option("--default-resources", multiple=True, metavar="NAME=V", help="Resource of rules that do not say. May be repeated.")
+@click.option(
+    "--resources", multiple=True, metavar="NAME=N", help="Limit of a resource for all jobs together. May be repeated."
+)
+@click.option(
+    "--default-resources", multiple=True, metavar="NAME=V", help="Resource of rules that do not say. May be repeated."
+)
 @click.option("--set-resources", multiple=True, metavar="RULE:NAME=V", help="Resource of a rule. May be repeated.")
 @click.option("--set-threads", multiple=True, metavar="RULE=N", help="Threads of a rule. May be repeated.")
-@click.option("--latency-wait", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="SECONDS", help="How long an output may take to appear.")
+@click.option(
+    "--latency-wait",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an output may take to appear.",
+)
 @click.option("--log", "log_file", metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])
 def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
@@ -141,6 +184,8 @@ def _set_resources(texts: tuple[str, ...]) -> dict[str, dict[str, object]]:
     for key, text in key_values(texts, "--set-resources", "align:mem=16GB"):
         rule, colon, name = key.partition(":")
         if not colon or not rule or not name:
-            raise UsageError(f"`--set-resources {key}={text}` names no rule", "write it like `--set-resources align:mem=16GB`")
+            raise UsageError(
+                f"`--set-resources {key}={text}` names no rule", "write it like `--set-resources align:mem=16GB`"
+            )
         result.setdefault(rule, {})[name] = amount(text, f"--set-resources {key}={text}")
     return result

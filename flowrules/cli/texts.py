@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from typing import TextIO
 
 from flowrules.errors import FlowrulesError
@@ -69,6 +70,4 @@ def show_usage_error(message: str, command: str) -> None:
 def _wants_json() -> bool:
     """Whether the call says `--format json`; asked when parsing may have failed, so the raw arguments are looked at."""
     arguments = sys.argv[1:]
-    return "--format=json" in arguments or any(
-        a == "--format" and b == "json" for a, b in zip(arguments, arguments[1:], strict=False)
-    )
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)

@@ -55,14 +55,14 @@ class Explainer:
             Related(f"rule `{job.rule.name}` could make it, but lacks {_list(found.lacks(job))}", job.rule.span)
             for job in lacking[:8]
         )
-        return Diagnostic(
-            "F501", f"no rule can make `{path}`{_needed(user)}", span, self._nearby(path), related, chain
-        )
+        return Diagnostic("F501", f"no rule can make `{path}`{_needed(user)}", span, self._nearby(path), related, chain)
 
     def _nobody(self, path: str, user: Job | None, span: Span | None, chain: tuple[str, ...]) -> Diagnostic:
         if user is None:
             return Diagnostic("F701", f"no rule makes `{path}`, and there is no such file", None, self._nearby(path))
-        return Diagnostic("F501", f"missing input `{path}` of rule `{user.rule.name}`", span, self._nearby(path), (), chain)
+        return Diagnostic(
+            "F501", f"missing input `{path}` of rule `{user.rule.name}`", span, self._nearby(path), (), chain
+        )
 
     def _endless(self, path: str, chain: tuple[str, ...]) -> Diagnostic:
         rule = self._found.endless[path]

@@ -158,7 +158,7 @@ def _newer(judge: Judge, job: Job, record: Record | None) -> Reason | None:
 
 
 def _code(judge: Judge, job: Job, record: Record | None) -> Reason | None:
-    if record is None or "code" not in judge.policy.triggers or record.status == "touched" and not record.code:
+    if record is None or "code" not in judge.policy.triggers or (record.status == "touched" and not record.code):
         return None
     now = judge.fingerprints.code(job.rule)
     return Reason(Cause.CODE, "", record.code, now) if now != record.code else None

@@ -35,3 +35,6 @@ class Policy:
     cutoff: bool = True
     hash_limit: int = HASH_LIMIT
     read_ahead: bool = False
+
+
+DEFAULT = Policy()

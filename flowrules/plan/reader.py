@@ -95,7 +95,7 @@ class PlanReader:
             elif isinstance(pattern, Pattern) and may_overlap(pattern, output.path):
                 raise fail(
                     "F506",
-                    f"`glob(\"{pattern}\")` would take in files of checkpoint `{rule.name}`, "
+                    f'`glob("{pattern}")` would take in files of checkpoint `{rule.name}`, '
                     "and it is not known which of its jobs there will be",
                     output.span,
                     f"fill in {_holes(output.path)} in the pattern, so that it waits for one job",

@@ -1,4 +1,4 @@
-"""A rule made ready for planning: filling a job's paths is a `%` format each, and what is alike for all jobs is done once."""
+"""A rule made ready for planning: a job's paths are one `%` format each, what is alike for all jobs is done once."""
 
 from __future__ import annotations
 
@@ -145,9 +145,7 @@ class _Static:
         self.waits = waits
 
 
-def _static(
-    entries: Sequence[Entry], world: World, rule: Rule, local: Mapping[str, object] | None = None
-) -> _Static:
+def _static(entries: Sequence[Entry], world: World, rule: Rule, local: Mapping[str, object] | None = None) -> _Static:
     holes: list[Hole] = []
     names: dict[str, tuple[int, int]] = {}
     flags: dict[int, Flags] = {}

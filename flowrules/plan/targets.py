@@ -30,7 +30,9 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
         FlowfileError: a rule with wildcards is no target, there is no default, or nothing is known by a name.
     """
     if not workflow.rules:
-        raise FlowfileError([Diagnostic("F703", "the Flowfile has no rules", None, "write one, or try `flowrules init`")])
+        raise FlowfileError(
+            [Diagnostic("F703", "the Flowfile has no rules", None, "write one, or try `flowrules init`")]
+        )
     by_name = {rule.name: rule for rule in workflow.rules}
     if not names:
         names = (workflow.default or workflow.rules[0].name,)
