@@ -10,6 +10,18 @@ from typing import Final
 
 SYNTAX: Final = {
     "F001": "the text cannot be read",
+    "F002": "unexpected character",
+    "F003": "unexpected text",
+    "F004": "unclosed string",
+    "F005": "unclosed bracket",
+    "F006": "stray bracket",
+    "F007": "tabs and spaces mixed",
+    "F008": "wrong indentation",
+    "F009": "empty block",
+    "F010": "nested too deep",
+    "F011": "malformed number",
+    "F012": "malformed statement",
+    "F013": "too many mistakes",
 }
 
 EXPRESSIONS: Final = {
@@ -22,6 +34,20 @@ RULES: Final = {
 
 SHELL: Final = {
     "F301": "unknown placeholder",
+    "F302": "placeholder names an entry that is not there",
+    "F303": "placeholder without its section",
+    "F304": "wildcard of another rule",
+    "F305": "unknown format of a placeholder",
+    "F306": "placeholder where the quoting cannot be told",
+    "F307": "value that cannot be inserted",
+    "F308": "param as written holds what the shell reads",
+    "F309": "placeholder of a job where there is none",
+    "F310": "shell text nests too deeply",
+    "W301": "braces that are no placeholder",
+    "W302": "doubled braces",
+    "W303": "quote that is never closed",
+    "W304": "placeholder that inserts nothing",
+    "W305": "call in braces",
 }
 
 CONFIG: Final = {
