@@ -19,32 +19,34 @@ STATE_FOLDER = ".flowrules"
 """What the program keeps for itself lies here; it is never data of a workflow."""
 
 _FIRST_SCAN = 16
-_NAMES_PER_ASK = 8
+_NAMES_PER_MISS = 16
 _CHUNK = 1 << 20
+_UNSEEN = Stamp(-1, 0)
+_new = tuple.__new__  # a third of the time of calling Stamp, of which a plan makes a million
 _TOPS = (".", "/")
-_UNLISTED = ("", ".", "..")
+_UNLISTED = frozenset({"", ".", ".."})
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class _Folder:
-    """What is known of one folder.
+    """What is known of one folder. All folders below one that is absent are that one.
 
     Attributes:
         exists: whether it is there and a folder; None where that is not known yet.
         names: its names with their kinds (``f`` file, ``d`` folder, ``l`` link, ``o`` other, ``?`` to be looked at);
             None before it was scanned.
         kinds: whether it was scanned for kinds too.
-        asks: how often a name in it was looked for on disk.
-        scan_at: the number of asks at which it is worth to scan it (again).
+        misses: how many names in it were looked for one by one and are absent.
+        scan_at: the number of misses at which it is worth to scan it (again).
     """
 
-    __slots__ = ("asks", "exists", "kinds", "names", "scan_at")
+    __slots__ = ("exists", "kinds", "misses", "names", "scan_at")
 
     def __init__(self, exists: bool | None) -> None:
         self.exists = exists
         self.names: dict[str, str] | None = None
         self.kinds = False
-        self.asks = 0
+        self.misses = 0
         self.scan_at = _FIRST_SCAN
 
 
@@ -82,24 +84,22 @@ class Disk:
         Raises:
             FlowrulesError: the disk does not say, because a folder may not be entered or a device fails.
         """
-        try:
-            return self._stamps[path]
-        except KeyError:
-            pass
-        folder_path, name = _split(path)
+        known = self._stamps.get(path, _UNSEEN)
+        if known is not _UNSEEN:
+            return known
+        folder_path, slash, name = path.rpartition("/")
+        folder_path = folder_path or ("/" if slash else ".")
         if name in _UNLISTED:
             stamp = self._look(path)
         else:
             folder = self._folders.get(folder_path) or self._folder(folder_path)
             if folder.exists is False:
                 return None
-            if folder.names is None:
-                self._asked(folder_path, folder)
             if folder.names is not None and name not in folder.names:
                 return None
             stamp = self._look(path)
-            if stamp is None and folder.exists is None:
-                self._settle(folder_path, folder)
+            if stamp is None:
+                self._missed(folder_path, folder)
         self._stamps[path] = stamp
         return stamp
 
@@ -143,30 +143,31 @@ class Disk:
             return None
         mode = found.st_mode
         if mode & 0o170000 == 0o100000:
-            return Stamp(found.st_size, found.st_mtime_ns, "f", mode & 0o222 != 0)
+            return _new(Stamp, (found.st_size, found.st_mtime_ns, "f", mode & 0o222 != 0))
         return Stamp(0, found.st_mtime_ns, "d" if modes.S_ISDIR(mode) else "o", mode & 0o222 != 0)
 
     def _folder(self, path: str) -> _Folder:
         """What is known of a folder, with what is known of those above it, without a look at the disk."""
         unknown = []
-        while path not in self._folders:
+        while (folder := self._folders.get(path)) is None:
             unknown.append(path)
             if path in _TOPS:
                 break
             path = _split(path)[0]
-        folder = self._folders.get(path)
-        for path in reversed(unknown):
-            above, name = folder, _split(path)[1]
-            exists = True if above is None else None
-            if above is not None and name not in _UNLISTED:
-                gone = above.exists is False or (above.names is not None and name not in above.names)
-                exists = False if gone else None
-            folder = self._folders[path] = _Folder(exists)
+        while unknown:
+            path = unknown.pop()
+            if folder is None:
+                folder = _Folder(True)
+            elif folder.exists is not False:
+                name = _split(path)[1]
+                gone = folder.names is not None and name not in folder.names and name not in _UNLISTED
+                folder = _Folder(False if gone else None)
+            self._folders[path] = folder
         assert folder is not None
         return folder
 
     def _settle(self, path: str, folder: _Folder) -> None:
-        """Find out whether a folder and those above it exist, now that a name in it does not."""
+        """Find out whether a folder and those above it exist, now that a name in it is absent."""
         while folder.exists is None:
             if path not in self._stamps:
                 self._stamps[path] = self._look(path)
@@ -175,20 +176,25 @@ class Disk:
             if folder.exists or path in _TOPS:
                 return
             path = _split(path)[0]
-            folder = self._folder(path)
-            if folder.names is None and folder.exists is not False:
-                self._asked(path, folder)
+            folder = self._folders.get(path) or self._folder(path)
+            self._count(path, folder)
 
-    def _asked(self, path: str, folder: _Folder) -> None:
-        """Count that a name in a folder is looked for; so many that it pays to read the folder, read it."""
-        folder.asks += 1
-        if folder.asks >= folder.scan_at:
+    def _missed(self, path: str, folder: _Folder) -> None:
+        """Learn from a name in a folder that is absent."""
+        if folder.exists is None:
+            self._settle(path, folder)
+        self._count(path, folder)
+
+    def _count(self, path: str, folder: _Folder) -> None:
+        """Count an absent name in a folder; when there are so many that it pays to read the folder, read it."""
+        folder.misses += 1
+        if folder.misses >= folder.scan_at and folder.names is None and folder.exists is not False:
             self._scan(path, folder)
 
     def _scan(self, path: str, folder: _Folder) -> None:
-        """Read the names of a folder; one with very many is left, until twice as many were asked for."""
-        limit = folder.asks * _NAMES_PER_ASK
-        folder.scan_at = folder.asks * 2
+        """Read the names of a folder; one with very many is left, until twice as many were missed in it."""
+        limit = folder.misses * _NAMES_PER_MISS
+        folder.scan_at = folder.misses * 2
         folder.names = self._list(path, folder, limit, lambda entry: "?")
 
     def _scan_kinds(self, path: str, folder: _Folder) -> None:
