@@ -21,8 +21,8 @@ class JobList(Sequence["Any"]):
 
     `x[0]` is an entry by position; `x.name` or `x["name"]` the entry of that name, a list of them where the name stands
     for several or none. Iteration and `len` go over all entries. A list of one file can be used where a path is wanted:
-    `open(job.output)`. `f(**job.params)` passes the named entries. A name that is also one of a method (`count`,
-    `index`, `keys`, `get`) is reached as `x["count"]`. As text: the entries, quoted for a shell, with blanks between.
+    `open(job.output)`. `f(**job.params)` passes the named entries. A name that a method has too (`count`, `index`, `keys`,
+    `get`, `absent`) is reached as `x["count"]`. As text: the entries, quoted for a shell, with blanks between.
 
     Args:
         what: what an entry is called in messages.
@@ -41,13 +41,13 @@ class JobList(Sequence["Any"]):
         if not isinstance(key, str):
             return self._items[key]
         if key not in self._names:
-            raise KeyError(self._absent(key))
+            raise KeyError(self.absent(key))
         start, stop = self._names[key]
         return self._items[start] if stop - start == 1 else list(self._items[start:stop])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._names:
-            raise AttributeError(self._absent(name))
+            raise AttributeError(self.absent(name))
         return self[name]
 
     def __len__(self) -> int:
@@ -86,7 +86,8 @@ class JobList(Sequence["Any"]):
         named = ", ".join(f"{name}={self[name]!r}" for name in self._names)
         return f"<{self._what} {list(self._items)!r}{' ' + named if named else ''}>"
 
-    def _absent(self, name: str) -> str:
+    def absent(self, name: str) -> str:
+        """What to tell somebody who asked for a name that is not there."""
         known = ", ".join(f"`{n}`" for n in self._names)
         return f"this job has no {self._what} called `{name}`" + (f"; it has {known}" if known else "")
 
@@ -100,8 +101,12 @@ class Fields(dict[str, "Any"]):
         try:
             return self[name]
         except KeyError:
-            known = ", ".join(f"`{n}`" for n in self)
-            raise AttributeError(f"there is no `{name}` here" + (f"; there is {known}" if known else "")) from None
+            raise AttributeError(self.absent(name)) from None
+
+    def absent(self, name: str) -> str:
+        """What to tell somebody who asked for a name that is not there."""
+        known = ", ".join(f"`{n}`" for n in self)
+        return f"there is no `{name}` here" + (f"; there is {known}" if known else "")
 
 
 class JobView:

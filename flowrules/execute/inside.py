@@ -6,9 +6,10 @@ import linecache
 import os
 import re
 import sys
+from contextlib import suppress
 from types import ModuleType, TracebackType
 
-from flowrules.jobdoc import JobView, load_job
+from flowrules.jobdoc import Fields, JobList, JobView, load_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,9 +56,18 @@ def hide_own_frames() -> None:
     """Let tracebacks that end this process begin in the user's code."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        sys.__excepthook__(kind, error, own_frames_cut(trace))
+        print_failure(error)
 
     sys.excepthook = hook
+
+
+def print_failure(error: BaseException) -> None:
+    """Write a traceback to the log, after what the code printed before."""
+    import traceback
+
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    traceback.print_exception(type(error), error, own_frames_cut(error.__traceback__))
 
 
 def run_script(path: str, module: ModuleType) -> None:
@@ -127,11 +137,20 @@ def render_template(path: str) -> None:
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
+    class Absent(jinja2.StrictUndefined):
+        """What is not there, told in the words of the job where it is a part of it."""
+
+        @property
+        def _undefined_message(self) -> str:
+            if isinstance(self._undefined_obj, (JobList, Fields)) and isinstance(self._undefined_name, str):
+                return self._undefined_obj.absent(self._undefined_name)
+            return super()._undefined_message
+
     job = load_job()
     folder, name = os.path.split(path)
     environment = SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder or "."),
-        undefined=jinja2.StrictUndefined,
+        undefined=Absent,
         keep_trailing_newline=True,
         autoescape=False,
     )

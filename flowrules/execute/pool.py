@@ -16,7 +16,7 @@ from flowrules.execute import machine
 from flowrules.execute.actions import CannotStart, Scratch, as_json, child_argv, reason
 from flowrules.execute.processes import signal_group
 from flowrules.execute.reactor import Reactor
-from flowrules.execute.spawn import Ended, Spawner, reap
+from flowrules.execute.spawn import Ended, Spawner, has_ended, reap
 from flowrules.model.order import Order
 from flowrules.model.rule import CallAction
 
@@ -168,7 +168,7 @@ class Pool:
     def _take_idle(self, key: tuple[object, ...]) -> Worker | None:
         """The worker that fits and was used last, so that the others grow old."""
         for worker in reversed(self._idle):
-            if worker.key == key:
+            if worker.key == key and not has_ended(worker.pid):
                 del self._idle[worker]
                 return worker
         return None

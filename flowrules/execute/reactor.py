@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+from flowrules.execute.spawn import has_ended
+
 Ready = Callable[[], None]
 
 
@@ -104,11 +106,7 @@ class Reactor:
 
     def _look_at_children(self) -> None:
         for pid, ended in list(self._children.items()):
-            try:
-                over = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-            except ChildProcessError:
-                over = True
-            if over:
+            if has_ended(pid):
                 del self._children[pid]
                 ended()
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 _TO_DEFAULT = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
@@ -29,13 +30,15 @@ class Ended(NamedTuple):
 class Spawner:
     """Starts processes in a working directory, one driver thread assumed.
 
-    Descriptors 0 to 2 of the driver are made sure to be open, so that no later file takes their place.
+    Descriptors 0 to 2 of the driver are made sure to be open, so that no later file takes their place; all others are
+    marked not to be inherited, those too that the driver itself inherited.
     """
 
     def __init__(self) -> None:
         while (null := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
             pass
         self._null = null
+        _keep_to_ourselves()
 
     def start(
         self,
@@ -86,6 +89,14 @@ class Spawner:
             self._null = -1
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended; its end is left to be taken by `reap`."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def reap(pid: int) -> Ended:
     """Take the end of a child that has ended.
 
@@ -98,6 +109,17 @@ def reap(pid: int) -> Ended:
         return Ended(1, 0.0, 0)
     peak = usage.ru_maxrss if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0
     return Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, peak * _RSS_UNIT)
+
+
+def _keep_to_ourselves() -> None:
+    try:
+        names = os.listdir("/dev/fd")
+    except OSError:
+        return
+    for name in names:
+        if name.isdigit() and int(name) > 2:
+            with suppress(OSError):  # that of the listing itself
+                os.set_inheritable(int(name), False)
 
 
 def _enter(directory: str) -> int:

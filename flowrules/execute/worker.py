@@ -16,12 +16,11 @@ import resource
 import signal
 import sys
 import time
-import traceback
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 
-from flowrules.execute.inside import own_frames_cut
+from flowrules.execute.inside import print_failure
 from flowrules.jobdoc import JobView
 
 TYPE_CHECKING = False
@@ -93,7 +92,7 @@ class _State:
     """What a call may change of the process, as it was before the first one."""
 
     def __init__(self) -> None:
-        self.null = os.open(os.devnull, os.O_RDONLY)
+        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.env = dict(os.environ)
         self.raw = dict(os.environ._data)  # type: ignore[attr-defined]  # ten times faster to compare than the rest
         self.umask = os.umask(0o022)
@@ -125,9 +124,10 @@ class _State:
 
     def restore(self, status: bytes) -> None:
         """Put back what a call may have changed; ``status`` is what the kernel says of the process after it."""
-        for stream in (sys.stdout, sys.stderr, *self.streams[1:]):
-            with suppress(OSError, ValueError):  # closed, or its disk is full: the job's loss, not ours
-                stream.flush()
+        _flush(sys.stdout, sys.stderr, *self.streams[1:])
+        for fd in range(3):
+            os.dup2(self.null, fd)
+        _flush(*self.streams[1:])  # what could not be written to this job's log must not come into the next one's
         if any(stream.closed for stream in self.streams):
             self._fresh_streams()
         sys.stdin, sys.stdout, sys.stderr = self.streams
@@ -196,14 +196,15 @@ class _Calls:
         except SystemExit as end:
             return _exit_status(end)
         except BaseException as error:
-            traceback.print_exception(type(error), error, own_frames_cut(error.__traceback__))
+            print_failure(error)
             return 1
+        finally:
+            if len(sys.modules) != self._seen:
+                self._look_for_files()
         return 0
 
     def stale(self) -> bool:
         """Whether a file of the module, or of a module beside it, changed since it was imported."""
-        if len(sys.modules) != self._seen:
-            self._look_for_files()
         return any(_stamp(path) != stamp for path, stamp in self._files.items())
 
     def _load(self, request: dict[str, Any]) -> None:
@@ -340,6 +341,12 @@ def _cpu() -> float:
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _flush(*streams: TextIO) -> None:
+    for stream in streams:
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or replaced by something else
+            stream.flush()
 
 
 def _stream(fd: int, mode: str) -> TextIO:
