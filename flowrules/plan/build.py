@@ -21,11 +21,13 @@ from flowrules.plan.decide import Deciding
 from flowrules.plan.fingerprint import Fingerprints
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.judge import Judge
+from flowrules.plan.once import Once
 from flowrules.plan.policy import Policy
-from flowrules.plan.reader import Answer, PlanReader
-from flowrules.plan.resolve import Resolution
+from flowrules.plan.reader import Answer, DiskReader, PlanReader
+from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
 from flowrules.plan.targets import Targets, resolve_targets
-from flowrules.ports import FileView, History
+from flowrules.ports import FileView, History, Reader
+from flowrules.span import Span
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
@@ -75,14 +77,36 @@ def make_plan(
     policy = policy or Policy()
     index = RuleIndex(workflow.rules)
     answers: dict[str, Answer | FlowfileError] = {}
+    once = Once(files)
     for _ in range(MOST_ROUNDS):
-        reader = PlanReader(files, index, answers)
-        world = World.of(workflow, reader)
-        planned, producer = _round(workflow, targets, files, history, policy, settings, index, reader, world)
-        if not _learn(reader, planned.plan, producer, policy, answers):
-            _refuse_protected(planned, files)
-            return planned
+        reader = PlanReader(once, index, answers)
+        world = world_of(workflow, reader)
+        planned, producer = _round(workflow, targets, once, history, policy, settings, index, reader, world)
+        if not _learn(reader, world, planned.plan, producer, policy, answers):
+            _refuse_protected(planned, once)
+            return _for_the_run(planned, workflow, files, history, policy, settings)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
+
+
+def world_of(workflow: Workflow, reader: Reader) -> World:
+    """The surroundings in which a workflow's expressions are evaluated."""
+    return World(reader, workflow.lets, workflow.config, modules=workflow.globals, env=workflow.env)
+
+
+def _for_the_run(
+    planned: Planned,
+    workflow: Workflow,
+    files: FileView,
+    history: History,
+    policy: Policy,
+    settings: CommandSettings,
+) -> Planned:
+    """The plan with means that look at the disk as it is when they are asked."""
+    world = world_of(workflow, DiskReader(files))
+    world.meter.grow(STEPS_PER_JOB * len(planned.plan.jobs))
+    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    judge = Judge(files, history, Fingerprints(files, commands), policy)
+    return Planned(planned.plan, judge, commands, world)
 
 
 def _round(
@@ -169,6 +193,7 @@ def _forced(
 
 def _learn(
     reader: PlanReader,
+    world: World,
     plan: Plan,
     producer: Mapping[str, Job | None],
     policy: Policy,
@@ -182,7 +207,7 @@ def _learn(
         if job is None:
             answer = Answer.READ
         elif not job.rule.checkpoint:
-            answer = _not_a_checkpoint(path, job)
+            answer = _not_a_checkpoint(path, job, world.reads.get(path))
         else:
             decision = plan.decisions[job.id] if job.id >= 0 else Decision.SKIP
             ready = decision is Decision.SKIP or (decision is Decision.MAY and policy.read_ahead)
@@ -196,13 +221,13 @@ def _learn(
     return news
 
 
-def _not_a_checkpoint(path: str, job: Job) -> FlowfileError:
+def _not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
     return FlowfileError(
         [
             Diagnostic(
                 "F506",
                 f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
-                None,
+                span,
                 f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
             )
         ]

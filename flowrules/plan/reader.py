@@ -118,6 +118,29 @@ class PlanReader:
         return []
 
 
+class DiskReader:
+    """Implements `flowrules.ports.Reader` with the disk alone: for jobs about to start, whose inputs are there."""
+
+    def __init__(self, files: FileView) -> None:
+        self._files = files
+
+    def read(self, path: str) -> bytes:
+        """Content of a file."""
+        return self._files.read(path, READ_LIMIT)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is there."""
+        return self._files.stat(path) is not None
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, or of all files below a folder."""
+        return size_of(self._files, path)
+
+    def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Existing files that match."""
+        return glob_files(self._files, pattern)
+
+
 def size_of(files: FileView, path: str) -> int:
     """Bytes of a file, or of all files below a folder.
 

@@ -152,7 +152,7 @@ def _static(entries: Sequence[Entry], world: World, rule: Rule, local: Mapping[s
     waits: frozenset[str] = frozenset()
     for item in evaluate_section(entries, world, local or {}):
         start = len(holes)
-        for value, flag in item.values:
+        for value, flag in item.files:
             if isinstance(value, Unknown):
                 waits |= value.paths
                 continue
