@@ -19,7 +19,7 @@ from flowrules.show.output import Output
 from flowrules.show.progress import PlainObserver
 from flowrules.show.tally import RuleCount, State
 from flowrules.show.text import cells, escape, pad, shorten, shorten_middle
-from flowrules.show.units import human_rate, human_time
+from flowrules.show.units import clock_time, human_rate, human_time
 
 REFRESH: Final = 0.125
 """Seconds between two pictures at least."""
@@ -35,6 +35,8 @@ JOBS: Final = 6
 
 BAR: Final = 30
 """Columns of a bar at most; on a narrow terminal it is shorter, then left out."""
+
+DIM: Final = "bright_black"
 
 Piece = tuple[str, str]
 """Text with the name of a style of rich."""
@@ -148,16 +150,22 @@ class LiveObserver(PlainObserver):
 
     def picture(self, width: int, height: int) -> Iterator[list[Piece]]:
         """Lines of the region, none wider than ``width`` cells, at most ``height`` of them."""
-        room = max(height - 2, 1)
+        room = max(height - 3, 1)
         rules = [row for row in self.tally.rules.values() if row.total]
-        bars = self._chosen(rules, min(RULES, max(room // 2, 1))) if len(rules) > 1 and room > 2 else []
-        names = min(max([cells(escape(row.name)) for row in bars] + [5]), max(width // 3, 8))
-        for row in bars:
-            yield self._bar(row.name, row, names, width)
-        total = RuleCount("total", [self.tally.count(state) for state in State])
-        yield self._bar("total", total, names, width, self._pace())
-        jobs = max(min(JOBS, room - len(bars) - 2), 0)
-        yield from self._jobs(jobs, width)
+        rows = self._chosen(rules, min(RULES, max(room // 2, 1))) if len(rules) > 1 and room > 2 else []
+        rows.append(RuleCount("total", [self.tally.count(state) for state in State]))
+        names = min(max(cells(escape(row.name)) for row in rows), max(width // 3, 8))
+        digits = 2 * len(f"{self.tally.total:,}") + 1
+        notes = 12 if rows[-1].counts[State.FAILED] else 0
+        bar = min(BAR, width - names - digits - notes - 4)
+        for row in rows[:-1]:
+            yield _clipped(self._bar(row, names, bar, digits), width)
+        last, pace = self._bar(rows[-1], names, bar, digits), self._pace()
+        beside = sum(cells(text) for text, _ in last) + 2 + cells(pace) <= width
+        yield _clipped([*last, (f"  {pace}", DIM)] if beside else last, width)
+        if not beside and height > 3:
+            yield _clipped([(pace, DIM)], width)
+        yield from self._jobs(max(min(JOBS, room - len(rows) - 1), 0), width)
 
     def _chosen(self, rules: list[RuleCount], most: int) -> list[RuleCount]:
         """Rules that get a bar: those that run first, then those that wait; always in the order of the plan."""
@@ -167,21 +175,17 @@ class LiveObserver(PlainObserver):
         chosen = {row.name for row in ranked}
         return [row for row in rules if row.name in chosen]
 
-    def _bar(self, name: str, row: RuleCount, names: int, width: int, pace: str = "") -> list[Piece]:
+    def _bar(self, row: RuleCount, names: int, bar: int, digits: int) -> list[Piece]:
         total, settled, failed = row.total, row.settled, row.counts[State.FAILED]
-        count = f"{settled:,}/{total:,}"
-        note = f"{failed:,} failed" if failed else ""
-        title = pad(shorten(escape(name), names), names)
-        digits = len(f"{self.tally.total:,}") * 2 + 1
-        bar = min(BAR, width - names - digits - 4 - (12 if pace or failed else 0))
-        pieces: list[Piece] = [(title, "bold" if name == "total" else "")]
-        if bar >= 8:
+        pieces: list[Piece] = [(pad(shorten(escape(row.name), names), names), "bold" if row.name == "total" else "")]
+        if bar >= 6:
             full = bar * settled // total if total else bar
             style = "red" if failed else "green" if settled == total else "cyan"
-            pieces += [("  " + self._glyphs.full * full, style), (self._glyphs.rest * (bar - full), "bright_black")]
-        pieces += [(f"  {count:>{digits}}", "")]
-        pieces += [("  " + text, style) for text, style in ((note, "red"), (pace, "bright_black")) if text]
-        return _clipped(pieces, width)
+            pieces += [("  " + self._glyphs.full * full, style), (self._glyphs.rest * (bar - full), DIM)]
+        pieces.append((f"  {f'{settled:,}/{total:,}':>{digits}}", ""))
+        if failed:
+            pieces.append((f"  {failed:,} failed", "red"))
+        return pieces
 
     def _pace(self) -> str:
         """Rate, time left and time gone."""
@@ -191,7 +195,7 @@ class LiveObserver(PlainObserver):
         gone = tally.clock() - tally.started
         left = tally.remaining_seconds() if tally.settled < tally.total else None
         rate = human_rate(tally.settled / gone) if gone > 1 and tally.settled > 2 else ""
-        parts = [rate, f"{human_time(left)} left" if left is not None else "", human_time(round(gone))]
+        parts = [rate, f"{clock_time(left)} left" if left is not None else "", clock_time(gone)]
         return "  ".join(part for part in parts if part)
 
     def _jobs(self, most: int, width: int) -> Iterator[list[Piece]]:
@@ -199,11 +203,11 @@ class LiveObserver(PlainObserver):
         for event, since in islice(running.values(), most):
             gpus = f"  gpu {','.join(event.gpus)}" if event.gpus else ""
             attempt = f"  attempt {event.attempt}" if event.attempt > 1 else ""
-            detail = f"{escape(gpus)}{attempt}  {human_time(round(now - since))}"
+            detail = f"{escape(gpus)}{attempt}  {clock_time(now - since)}"
             label = shorten_middle(escape(event.label), max(width - cells(detail) - 3, 8))
-            yield _clipped([(self._glyphs.mark, "cyan"), (f" {label}", ""), (detail, "bright_black")], width)
+            yield _clipped([(self._glyphs.mark, "cyan"), (f" {label}", ""), (detail, DIM)], width)
         if len(running) > most > 0:
-            yield [(shorten(f"  … {len(running) - most:,} more running", width), "bright_black")]
+            yield [(shorten(f"  … {len(running) - most:,} more running", width), DIM)]
 
 
 class _Region:

@@ -218,6 +218,10 @@ class PlainObserver(QuietObserver):
             for line in event.command.strip("\n").split("\n"):
                 self.output.line(f"    {escape(line.expandtabs(4))}".rstrip())
 
+    def job_ended(self, event: JobEnded) -> None:
+        self._flush(force=False)
+        super().job_ended(event)
+
     def job_skipped(self, job: int) -> None:
         if self.tally.settle(job, State.SKIPPED) and self.verbose:
             self.show(f"{self.position()}{escape(self.tally.label(job))}: not needed, its inputs did not change")
@@ -257,7 +261,6 @@ class PlainObserver(QuietObserver):
         if self.verbose or self.commands:
             return False
         self._lines += 1
-        self._flush(force=False)
         self._busy = self._busy or self._lines > CALM
         return self._busy
 

@@ -31,6 +31,11 @@ def human_time(seconds: float) -> str:
         return f"{seconds:.2f}s"
     if seconds < 9.95:
         return f"{seconds:.1f}s"
+    return clock_time(seconds)
+
+
+def clock_time(seconds: float) -> str:
+    """A duration that goes on, in whole units: `0s`, `47s`, `1m 05s`, `2h 05m`, `3d 04h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
