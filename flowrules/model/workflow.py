@@ -24,6 +24,8 @@ class Workflow:
     Attributes:
         files: every Flowfile, config and schema file that was read, as opened.
         lets: constants by name, evaluated when first needed by a `flowrules.expr.world.World`.
+        globals: imported Python modules by the name they have in the Flowfile.
+        env: variables that `env` may read; None where it is refused.
         config: the merged configuration, defaults of the schema filled in.
         order: `ruleorder` statements: each a tuple of rule names, best first.
         load_reads: data files that were read while loading, with the span that read them: none may be made by a rule.
@@ -35,6 +37,7 @@ class Workflow:
     files: tuple[str, ...] = ()
     lets: Mapping[str, Evaluable] = field(default_factory=dict)
     globals: Mapping[str, object] = field(default_factory=dict)
+    env: Mapping[str, str] | None = None
     config: Mapping[str, object] = field(default_factory=dict)
     order: tuple[tuple[str, ...], ...] = ()
     envvars: tuple[str, ...] = ()
