@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flowrules.app.session import load, plan
 from flowrules.app.settings import Request, Source
@@ -57,7 +57,7 @@ def dry_run(
     return 0
 
 
-def commands_of(planned: Planned, config: Mapping[str, object]):  # noqa: ANN201
+def commands_of(planned: Planned, config: Mapping[str, object]) -> Callable[[Job], str]:
     """A function from jobs to the commands they would run, as far as known before they do."""
 
     def command(job: Job) -> str:
@@ -77,14 +77,14 @@ def commands_of(planned: Planned, config: Mapping[str, object]):  # noqa: ANN201
     return command
 
 
-def needs_of(planned: Planned):  # noqa: ANN201
+def needs_of(planned: Planned) -> Callable[[Job], Mapping[str, str]]:
     """A function from jobs to the threads and resources they ask for, `?` where not known yet."""
 
-    def needs(job: Job) -> dict[str, object]:
+    def needs(job: Job) -> dict[str, str]:
         try:
             values = planned.commands.values(job, params=False)
         except FlowfileError:
             return {"threads": "?"}
-        return {"threads": values.threads, **{k: str(v) for k, v in values.resources.items()}}
+        return {"threads": str(values.threads), **{k: str(v) for k, v in values.resources.items()}}
 
     return needs

@@ -25,7 +25,7 @@ def format_files(files: Sequence[str], output: Output, *, check: bool, show_diff
     """
     changed = 0
     for path in files or (flowfile_of(WorkflowSource()),):
-        source = decode_source(_read(path), path)
+        source = decode_source(path, _read(path), os.path.dirname(path) or ".")
         after = format_module(source)
         if path == "-":
             output.write(after)

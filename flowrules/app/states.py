@@ -29,7 +29,7 @@ def output_states(plan: Plan, files: FileView, history: History) -> Iterator[Out
 
 def _state(stamp: Stamp | None, record: Record | None, decision: Decision, temp: bool) -> str:
     if decision is not Decision.SKIP:
-        return decision.value
+        return str(decision.value)
     if stamp is None:
         return "temp, deleted" if temp and record is not None else "missing, not needed"
     return "up to date"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import pairwise
-from typing import TextIO
+from typing import TextIO, cast
 
 from flowrules.errors import FlowrulesError
 from flowrules.show.output import Output
@@ -22,7 +22,7 @@ def output(log_file: str | None = None) -> Output:
         log = open(log_file, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - lives as long as we
     except OSError as error:
         raise FlowrulesError(f"`{log_file}` cannot be written: {error.strerror}") from None
-    return Output.of(_Tee(sys.stdout, log))
+    return Output.of(cast(TextIO, _Tee(sys.stdout, log)))
 
 
 class _Tee:

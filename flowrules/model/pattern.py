@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from posixpath import normpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import regex
 
 MATCH_SECONDS = 2.0
 """How long one match against an author's regular expression may take."""
@@ -226,7 +230,7 @@ def is_plain(regex: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def timed_regex(text: str) -> Callable[[str], re.Match[str] | None]:
+def timed_regex(text: str) -> Callable[[str], "regex.Match[str] | None"]:
     """A full match that gives up with TimeoutError after `MATCH_SECONDS`."""
     import regex  # heavy to import, and rarely needed
 

@@ -108,7 +108,7 @@ class Explainer:
             (job,) = makers
 
     def _chain_down(self, path: str, root: str) -> tuple[str, ...]:
-        links = []
+        links: list[str] = []
         while path != root and len(links) < 12:
             (job,) = self._lacking(path)
             links.append(f"rule {job.label}")

@@ -1,0 +1,117 @@
+"""`kill -9` of the driver at any moment: a plain rerun ends with the same bytes, and nothing finished runs again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from box import Box
+
+JOBS = 200
+KILLS = 20
+
+FLOWFILE = """
+let SAMPLES = [f"s{n}" for n in range(66)]
+rule all:
+    input: "total.txt"
+rule first:
+    output: "first/{s}.txt"
+    shell: "for i in 1 2 3 4 5; do echo {s} $i >> {output}; sleep 0.01; done"
+rule second:
+    input: "first/{s}.txt"
+    output: temp("second/{s}.txt")
+    shell: "while read -r line; do echo \\"got $line\\"; sleep 0.002; done < {input} > {output}"
+rule third:
+    input: "second/{s}.txt"
+    output: "third/{s}.txt", directory("parts/{s}")
+    shell:
+        '''
+        mkdir {output[1]}
+        split -l 1 {input} {output[1]}/
+        tac {input} > {output[0]}
+        '''
+rule total:
+    input: expand("third/{s}.txt", s=SAMPLES)
+    output: "total.txt"
+    shell: "cat {input} > {output}"
+"""
+
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content, but for what flowrules keeps."""
+    return {
+        str(p.relative_to(path)): p.read_bytes()
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and ".flowrules" not in p.parts
+    }
+
+
+def processes_of(path: Path) -> list[int]:
+    """Processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if Path(os.readlink(entry / "cwd")) == path:
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.slow
+def test_twenty_kills(tmp_path: Path) -> None:
+    calm = Box(tmp_path / "calm", FLOWFILE)
+    calm.ok("-j", "4")
+    box = Box(tmp_path / "box", FLOWFILE)
+    seed = random.randrange(10**6)
+    rng = random.Random(seed)
+    finished: set[str] = set()
+    for _ in range(KILLS):
+        driver = box.start("-j", "4")
+        time.sleep(rng.uniform(0.15, 1.2))
+        driver.send_signal(signal.SIGKILL)
+        driver.communicate()
+        records = box.history()
+        done = [made["path"] for record in records if record["status"] == "done" for made in record["outputs"]]
+        assert max(Counter(done).values(), default=1) == 1, f"seed {seed}: a finished job ran again"
+        assert finished <= set(done), f"seed {seed}: a record was lost"
+        finished = set(done)
+    box.ok("-j", "4")
+    assert tree(box.path) == tree(calm.path), f"seed {seed}"
+    done = [made["path"] for record in box.history() if record["status"] == "done" for made in record["outputs"]]
+    assert max(Counter(done).values()) == 1, f"seed {seed}"
+    assert "run" not in box.todo()
+    assert processes_of(box.path) == []
+
+
+def test_jobs_of_a_killed_driver_are_ended_before_the_next_begins(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule a:
+            output: "a.txt"
+            shell: "echo begun >> ledger; (setsid sleep 60 & ); echo half > {output}; sleep 60; echo whole >> {output}"
+        """,
+    )
+    driver = box.start()
+    while not box.exists("a.txt"):
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert box.todo() == {"run": ["a"]}
+    assert "last run did not finish" in box.ok("-n", "-v")
+    box.write("Flowfile", box.read("Flowfile").replace("sleep 60", "sleep 0"))
+    said = box.ok()
+    assert "did not end in order" in said
+    assert box.read("a.txt") == "half\nwhole\n"
+    deadline = time.monotonic() + 10
+    while processes_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of(tmp_path) == []
