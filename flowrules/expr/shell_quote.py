@@ -44,6 +44,7 @@ class ValueProblem(Exception):
         self.code = code
 
 
+_VARIABLE_FIRST: Final = "put it into a shell variable first"
 RESERVED: Final = frozenset(
     {"if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "select"}
     | {"function", "time", "coproc"}
@@ -56,7 +57,6 @@ _SAFE_LIST: Final = re.compile(r"[A-Za-z0-9_%+:,./@ -]+").fullmatch
 _NUMBER: Final = re.compile(r"-?[0-9][0-9A-Za-z_.]*").fullmatch
 _DOUBLE: Final = re.compile(r'[\\"$`]').sub
 _HERE: Final = re.compile(r"[\\$`]").sub
-_DEFAULT: Final = re.compile(r'[\\"$`}]').sub
 
 
 # ── what a value is made of ──────────────────────────────────────────────────────────────────────────────────────
@@ -166,8 +166,38 @@ def joined(words: Sequence[str]) -> str:
 
 
 def default(words: Sequence[str]) -> str:
-    """In the word of a `"${name:-word}"`."""
-    return _DEFAULT(r"\\\g<0>", " ".join(words))
+    """In the word of a `"${name:-word}"`.
+
+    Raises:
+        ValueProblem: a value holds `}` or a single quote, which bash cannot read there, however they are escaped.
+    """
+    text = " ".join(words)
+    if "}" in text or "'" in text:
+        raise ValueProblem("holds a character that cannot stand in a quoted `${…}`", _VARIABLE_FIRST)
+    return double([text])
+
+
+def double_in_array(words: Sequence[str]) -> str:
+    """Inside double quotes in `name=( … )`, where bash doubles two control characters.
+
+    Raises:
+        ValueProblem: a value holds one of them.
+    """
+    text = " ".join(words)
+    if "\x01" in text or "\x7f" in text:
+        raise ValueProblem("holds a control character that bash cannot read there", _VARIABLE_FIRST)
+    return double([text])
+
+
+def in_heredoc_command(text: str) -> str:
+    """Text for a `$(…)` in a here-document, from which the shell takes every backslash before a line end.
+
+    Raises:
+        ValueProblem: it has one.
+    """
+    if "\\\n" in text:
+        raise ValueProblem("holds a backslash before a line end, which a here-document takes away", _VARIABLE_FIRST)
+    return text
 
 
 def number(words: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ class Site:
         glued: a variable without braces stands right before it, as in `$x{y}`.
         words: the words of the command before this one, as written; ``word``: this one, up to the placeholder.
         clue: for a refused place what is in the way.
-        here: index of the innermost here-document it stands in.
+        in_here: it stands in a `$(…)` of a here-document.
     """
 
     place: Place
@@ -48,7 +48,7 @@ class Site:
     words: tuple[str, ...] = ()
     word: str = ""
     clue: str = ""
-    here: int | None = None
+    in_here: bool = False
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Heredoc:
 
     Attributes:
         tabs: `<<-`, leading tabs do not count.
-        nested: it stands in `$(…)`, where also a line that only begins with the mark can end it.
+        nested: it stands in `$(…)`, where also a line that begins with the mark and holds `)` can end it.
     """
 
     mark: str
@@ -73,7 +73,7 @@ class Heredoc:
             return False
         for line in body.split("\n"):
             bare = line.lstrip("\t") if self.tabs else line
-            if bare == self.mark or (self.nested and bare.startswith(self.mark)):
+            if bare == self.mark or (self.nested and bare.startswith(self.mark) and ")" in bare):
                 return True
         return False
 
@@ -156,7 +156,8 @@ class _Scanner:
         self.heredocs: list[Heredoc] = []
         self.unclosed: list[tuple[int, str]] = []
         self._waiting: list[Heredoc] = []
-        self._here: int | None = None
+        self._here = False  # in the text of a here-document whose mark is not quoted
+        self._in_here = False  # in a command in such a text
 
     # ── holes ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -177,7 +178,7 @@ class _Scanner:
             words=around.words,
             word=self.text[around.start : start],
             clue=clue or around.clue,
-            here=self._here,
+            in_here=self._in_here,
             glued=_VARIABLE.search(before) is not None,
         )
         if place in _LEXICAL:
@@ -392,9 +393,10 @@ class _Scanner:
             self.arithmetic("))")
         elif after == "(":
             self.at += 2
-            here, self._here = self._here, None
+            here, inside = self._here, self._in_here
+            self._here, self._in_here = False, here or inside
             self.commands(")")
-            self._here = here
+            self._here, self._in_here = here, inside
         elif after == "{":
             self.at += 2
             self.parameter(around, quoted=quoted)
@@ -451,9 +453,9 @@ class _Scanner:
         self.at += len(sign)
         if sign == ":":
             place = Place.NUMBER
-        elif sign and sign[0] in ":-=+?" and self._here is None:
+        elif sign and sign[0] in ":-=+?" and not self._here:
             place = Place.DEFAULT if quoted else Place.BARE
-        elif sign and sign[0] in "#%" and not quoted and self._here is None:
+        elif sign and sign[0] in "#%" and not quoted and not self._here:
             place = Place.BARE
         inside = replace(around, start=self.at, single=True, redirect=False, clue=around.clue or clue)
         self._parameter_word(inside, place, quoted=quoted)
@@ -545,7 +547,7 @@ class _Scanner:
             self.unclosed.append((doc.start, doc.mark))
         doc.end = min(at, self.end)
         self.heredocs.append(doc)
-        outer, self._here = self._here, len(self.heredocs) - 1
+        outer, self._here = self._here, True
         limit, self.end = self.end, doc.end
         around = _Around(words=("<<",), start=doc.start)
         while self.at < self.end:

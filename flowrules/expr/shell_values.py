@@ -20,6 +20,8 @@ from flowrules.expr.shell_quote import (
     braced_word,
     checked,
     command_word,
+    double_in_array,
+    in_heredoc_command,
     is_many,
     joined,
     paths_of,
@@ -295,6 +297,9 @@ def writer(hole: Hole, site: Site) -> Writer:
         outer = QUOTERS[site.base]
         return lambda value: outer([bare(words(value))])
     quote = _quoter(site)
+    if site.in_here:
+        plain = quote
+        quote = lambda words: in_heredoc_command(plain(words))  # noqa: E731
     if site.whole:
         return lambda value: _whole(value, words(value), site, quote)
     if site.redirect:
@@ -310,6 +315,8 @@ def _quoter(site: Site) -> Quoter:
     if site.place is Place.DOUBLE and site.glued:
         inside = QUOTERS[Place.DOUBLE]
         return lambda words: f'""{inside(words)}'
+    if site.place is Place.DOUBLE and site.words[:1] == ("(",):
+        return double_in_array
     if site.place is not Place.BARE:
         return QUOTERS.get(site.place, joined)
     one = word
