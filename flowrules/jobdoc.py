@@ -21,8 +21,8 @@ class JobList(Sequence["Any"]):
 
     `x[0]` is an entry by position; `x.name` or `x["name"]` the entry of that name, a list of them where the name stands
     for several or none. Iteration and `len` go over all entries. A list of one file can be used where a path is wanted:
-    `open(job.output)`. `f(**job.params)` passes the named entries. A name that a method has too (`count`, `index`, `keys`,
-    `get`, `absent`) is reached as `x["count"]`. As text: the entries, quoted for a shell, with blanks between.
+    `open(job.output)`. `f(**job.params)` passes the named entries. A name that a method has too (`count`, `index`,
+    `keys`, `get`, `absent`) is reached as `x["count"]`. As text: the entries, quoted for a shell, with blanks between.
 
     Args:
         what: what an entry is called in messages.
@@ -131,24 +131,39 @@ class JobView:
     current: ClassVar[JobView | None] = None
     """What `from flowrules import job` gives in a warm worker: one object, filled anew for each job."""
 
+    rule: str
+    input: JobList
+    output: JobList
+    params: JobList
+    wildcards: Fields
+    log: JobList
+    threads: int
+    resources: Fields
+    config: Fields
+    attempt: int
+
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self.fill(document)
+        self._document = document
 
     def fill(self, document: Mapping[str, Any]) -> None:
         """Take another job's document."""
-        self.rule: str = document.get("rule", "")
-        self.input = _job_list("input", document)
-        self.output = _job_list("output", document)
-        self.params = _job_list("params", document)
-        self.log = _job_list("log", document)
-        self.wildcards = Fields(document.get("wildcards", {}))
-        self.threads: int = document.get("threads", 1)
-        self.resources = Fields(document.get("resources", {}))
-        self.config: Fields = _fields(document.get("config", {}))
-        self.attempt: int = document.get("attempt", 1)
+        self.__dict__.clear()
+        self._document = document
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"a job has no `{name}`; it has {', '.join(f'`{n}`' for n in self.NAMES)}")
+        """A part of the document, made when first asked for; then it is an ordinary attribute."""
+        if name not in self.NAMES:
+            raise AttributeError(f"a job has no `{name}`; it has {', '.join(f'`{n}`' for n in self.NAMES)}")
+        value = self._document.get(name)
+        if name in ("input", "output", "params", "log"):
+            part = value or {}
+            value = JobList(name, part.get("items", ()), part.get("names", {}))
+        elif name in ("wildcards", "resources", "config"):
+            value = _fields(value or {})
+        elif value is None:
+            value = "" if name == "rule" else 1
+        self.__dict__[name] = value
+        return value
 
     def __repr__(self) -> str:
         values = " ".join(f"{k}={v}" for k, v in self.wildcards.items())
@@ -176,11 +191,6 @@ def load_job() -> JobView:
             return JobView(json.load(file))
     except OSError as error:
         raise ImportError(f"the description of the job cannot be read: {error}") from error
-
-
-def _job_list(what: str, document: Mapping[str, Any]) -> JobList:
-    part = document.get(what, {})
-    return JobList(what, part.get("items", ()), part.get("names", {}))
 
 
 def _fields(value: Any) -> Any:

@@ -176,13 +176,16 @@ def child_argv(python: str) -> tuple[str, ...]:
 
 def as_json(value: object) -> bytes:
     """JSON in UTF-8; file names that are no UTF-8 go through as escaped surrogates."""
-    return json.dumps(value, separators=(",", ":"), default=_plain).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value)  # type: ignore[call-overload]
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain)
 
 
 def reason(error: OSError) -> str:

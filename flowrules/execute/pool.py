@@ -56,13 +56,14 @@ class Pool:
 
     Args:
         base: the environment they start with.
-        idle: how many may wait for work; the longest idle go first.
+        idle: how many may wait for work, or as many as once worked at the same time; the longest idle go first.
     """
 
     def __init__(
         self, python: str, base: Mapping[bytes, bytes], reactor: Reactor, spawner: Spawner, scratch: Scratch, idle: int
     ) -> None:
         self._argv = child_argv(python)
+        self._folder = os.getcwd()
         self._base = base
         self._reactor = reactor
         self._spawner = spawner
@@ -71,6 +72,7 @@ class Pool:
         self._workers: dict[int, Worker] = {}
         self._idle: dict[Worker, None] = {}
         self._leaving: dict[Worker, float] = {}
+        self._most_busy = 0
 
     def hand(
         self,
@@ -91,13 +93,14 @@ class Pool:
         """
         action = order.action
         assert isinstance(action, CallAction)
+        directory = self._folder if order.directory in (".", "") else os.path.join(self._folder, order.directory)
         request = as_json(
             {
                 "path": action.path,
                 "module": action.module,
                 "function": action.function,
                 "document": order.document,
-                "directory": os.path.abspath(order.directory),
+                "directory": directory,
                 "log": order.log,
                 "env": {**order.env, **marks},
             }
@@ -106,8 +109,8 @@ class Pool:
         if len(request) > _LONGEST_REQUEST:
             files = (self._scratch.write(f"J{order.job}.{order.attempt}.call", request),)
             request = as_json({"file": files[0]})
-        sticky = tuple(order.env.get(name) for name in _READ_AT_IMPORT)
-        key = (action.path, action.module, os.path.abspath(order.directory), sticky)
+        sticky = tuple((name, order.env[name]) for name in _READ_AT_IMPORT if name in order.env)
+        key = (action.path, action.module, directory, sticky)
         worker = None if order.fresh else self._take_idle(key)
         if worker is None:
             worker = self._start(order, (*key, "fresh") if order.fresh else key, open_log)
@@ -132,7 +135,7 @@ class Pool:
             self.let_go(worker)
             return
         self._idle[worker] = None
-        if len(self._idle) > self._most_idle:
+        if len(self._idle) > max(self._most_idle, self._most_busy):
             self.let_go(next(iter(self._idle)))
 
     def let_go(self, worker: Worker) -> None:
@@ -197,6 +200,7 @@ class Pool:
                 os.close(log)
         worker = Worker(pid, ours, key)
         self._workers[pid] = worker
+        self._most_busy = max(self._most_busy, len(self._workers) - len(self._idle) - len(self._leaving))
         self._reactor.add(ours.fileno(), lambda: self._hear(worker))
         self._reactor.watch(pid, lambda: self._bury(worker))
         return worker
