@@ -20,12 +20,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TypeAlias
 from zlib import crc32
 
 from flowrules.errors import StateError
-from flowrules.record.state import write_all
+from flowrules.record.state import sync_folder, write_all
 
 _CHUNK = 1 << 22
 _LENGTH_BITS = 32
@@ -34,31 +34,28 @@ _SPECIAL = re.compile(rb"[\x00-\x1f\\]")
 _ESCAPE = re.compile(rb"\\([0-9a-f]{2})")
 
 
-class Line(NamedTuple):
-    """A good line: ``keys`` as they stand in the file (see `split_keys`), ``place`` as `Journal.payload` wants it."""
+Line: TypeAlias = tuple[bytes, bytes, int]
+"""A line: its kind, its keys as they stand in the file (see `split_keys`), its place as `Journal.payload` wants it.
 
-    kind: bytes
-    keys: bytes
-    place: int
+Kind ``?`` is a damaged line of which the keys can be read; it has no place.
+"""
 
 
 @dataclass(slots=True)
 class Scan:
-    """What reading a journal from its start found besides good lines.
+    """What reading a journal from its start found.
 
     Attributes:
         end: offset after the last good line.
         number: number of the last good line.
         count: good lines.
         damaged: lines before ``end`` that are not whole or are missing.
-        suspects: keys of damaged lines, as far as they can be read.
     """
 
     end: int = 0
     number: int = 0
     count: int = 0
     damaged: int = 0
-    suspects: list[bytes] = field(default_factory=list)
 
 
 def key_of(name: str) -> bytes:
@@ -73,6 +70,11 @@ def name_of(key: bytes) -> str:
     return plain.decode("utf-8", "surrogatepass")
 
 
+def size_of(place: int) -> int:
+    """Bytes of the payload at a place."""
+    return place & (1 << _LENGTH_BITS) - 1
+
+
 def split_keys(keys: bytes) -> list[bytes]:
     """The keys of a line one by one."""
     return keys.split(_SEPARATOR) if keys else []
@@ -85,12 +87,12 @@ def encode_line(number: int, kind: bytes, keys: bytes, payload: bytes) -> bytes:
 
 
 def read_lines(fd: int, scan: Scan) -> Iterator[Line]:
-    """Good lines of a journal from its start; ``scan`` is filled in on the way and right at the end.
+    """The lines of a journal from its start; ``scan`` is right when the last has been taken.
 
     Raises:
         OSError: the file cannot be read.
     """
-    offset = position = 0
+    offset = position = number = count = 0
     rest = b""
     bad: list[bytes] = []
     while chunk := os.pread(fd, _CHUNK, position):
@@ -98,34 +100,63 @@ def read_lines(fd: int, scan: Scan) -> Iterator[Line]:
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
         for line in lines:
-            length = len(line) + 1
+            offset += len(line) + 1
             try:
-                total, number, kind, keys, payload = line.split(b"\t", 4)
-                good = int(total, 16) == crc32(line[9:]) and line[8] == 9
+                total, numeral, kind, keys, payload = line.split(b"\t", 4)
+                good = int(total, 16) == crc32(line[9:])
             except ValueError:
                 good = False
             if not good:
                 bad.append(line)
-                offset += length
                 continue
-            if bad or int(number) != scan.number + 1:
-                _note_damage(scan, bad, int(number))
-            scan.number = int(number)
-            scan.count += 1
+            number += 1
+            if bad or int(numeral) != number:
+                scan.damaged += max(len(bad), int(numeral) - number)
+                number = int(numeral)
+                yield from _suspects(bad)
+                bad.clear()
+            count += 1
             size = len(payload)
-            end = offset + length
-            scan.end = end
-            yield Line(kind, keys, (end - 1 - size) << _LENGTH_BITS | size)
-            offset = end
+            scan.end = offset
+            yield kind, keys, (offset - 1 - size) << _LENGTH_BITS | size
+    scan.number = number
+    scan.count = count
 
 
-def _note_damage(scan: Scan, bad: list[bytes], number: int) -> None:
-    scan.damaged += max(len(bad), number - scan.number - 1)
+def _suspects(bad: list[bytes]) -> Iterator[Line]:
     for line in bad:
         fields = line.split(b"\t", 4)
         if len(fields) == 5:
-            scan.suspects.append(fields[3])
-    bad.clear()
+            yield b"?", fields[3], -1
+
+
+def rewrite(path: str, lines: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+    """Put a journal of these lines (kind, keys as they stand in a file, payload) in place of another, as a whole.
+
+    Raises:
+        OSError: it cannot be written; the old one is as it was.
+    """
+    temporary = f"{path}.new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(temporary, flags, 0o600)
+    try:
+        batch = bytearray()
+        for number, (kind, keys, payload) in enumerate(lines, 1):
+            batch += encode_line(number, kind, keys, payload)
+            if len(batch) >= _CHUNK:
+                write_all(fd, batch)
+                batch.clear()
+        if batch:
+            write_all(fd, batch)
+        os.fsync(fd)
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    sync_folder(os.path.dirname(path) or ".")
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:
@@ -171,7 +202,7 @@ class Journal:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def lines(self) -> Iterator[Line]:
-        """Good lines from the start, without those that wait to be flushed.
+        """The lines from the start, without those that wait to be flushed; `scan` is theirs after the last.
 
         Raises:
             StateError: the file cannot be read.
@@ -190,7 +221,7 @@ class Journal:
         Raises:
             StateError: the file cannot be read.
         """
-        offset, size = place >> _LENGTH_BITS, place & (1 << _LENGTH_BITS) - 1
+        offset, size = place >> _LENGTH_BITS, size_of(place)
         if offset >= self._end and self._pending:
             return bytes(self._pending[offset - self._end : offset - self._end + size])
         try:

@@ -10,10 +10,9 @@ Kinds of lines: ``r`` a run begins, ``q`` it ends, ``s`` an attempt starts, ``e`
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,48 +20,18 @@ import msgspec
 from flowrules.errors import StateError
 from flowrules.model.files import FileRecord
 from flowrules.model.record import Record
-from flowrules.record.journal import Journal, key_of, name_of, split_keys
+from flowrules.record.codec import INPUTS, decode, decode_record, encode, fields_of
+from flowrules.record.journal import Journal, key_of, name_of, size_of, split_keys
 from flowrules.record.state import state_folder
 
 JOURNAL = "journal"
 SYNC_SECONDS = 1.0
 SYNC_LINES = 1_000
+_OPENING = frozenset({b"s", b"f", b"?"})
+COMPACT_BYTES = 16 << 20
+"""Size up to which a journal keeps everything; beyond it, what is superseded is dropped once it is the larger part."""
+
 _LONG_LIST = 4_096
-
-
-class _Payload(msgspec.Struct, array_like=True, gc=False):
-    """A record as it stands in the journal: fields are only ever added, at the end, with a default."""
-
-    rule: str
-    wildcards: dict[str, str]
-    outputs: list[FileRecord]
-    inputs: list[FileRecord] | str
-    code: str = ""
-    params: str = ""
-    environment: str = ""
-    status: str = "done"
-    exit: int = 0
-    reason: str = ""
-    error: str = ""
-    attempt: int = 1
-    started: float = 0.0
-    ended: float = 0.0
-    cpu: float = 0.0
-    memory: int = 0
-    threads: int = 1
-    resources: dict[str, str] = {}
-    gpus: list[str] = []
-    host: str = ""
-    log: str = ""
-    run: str = ""
-    command: str = ""
-
-
-_FIELDS = _Payload.__struct_fields__
-_fields_of = attrgetter(*_FIELDS)
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(_Payload)
-_INPUTS = _FIELDS.index("inputs")
 
 
 @dataclass(slots=True)
@@ -116,10 +85,29 @@ class Store:
         folder = state_folder(directory, create=not read_only)
         if folder is None:
             return cls(None)
-        store = cls(Journal(f"{folder}/{JOURNAL}", read_only=read_only))
-        store._load()
-        if not read_only:
-            store._writer().settle()
+        path = f"{folder}/{JOURNAL}"
+        store = cls._read(path, read_only)
+        if not read_only and store._wasteful():
+            from flowrules.record.compact import compact
+
+            warnings = store.warnings
+            with suppress(OSError):  # no room for it: the journal stays as it is
+                compact(store._writer(), store._last, store._open)
+            store.close()
+            store = cls._read(path, read_only)
+            store.warnings = warnings
+        return store
+
+    @classmethod
+    def _read(cls, path: str, read_only: bool) -> Store:
+        store = cls(Journal(path, read_only=read_only))
+        try:
+            store._load()
+            if not read_only:
+                store._writer().settle()
+        except BaseException:
+            store._writer().close()
+            raise
         return store
 
     def _load(self) -> None:
@@ -128,13 +116,13 @@ class Store:
         for kind, keys, place in journal.lines():
             if kind == b"e":
                 if b"\x1f" in keys:
-                    for key in keys.split(b"\x1f"):
+                    for key in split_keys(keys):
                         last[key] = place
                         discard(key)
                 else:
                     last[keys] = place
                     discard(keys)
-            elif kind in (b"s", b"f"):
+            elif kind in _OPENING:
                 open_.update(split_keys(keys))
             elif kind == b"t":
                 self._texts[keys] = place
@@ -142,12 +130,18 @@ class Store:
                 self._lists[keys] = place
         scan = journal.scan
         if scan.damaged:
-            for keys in scan.suspects:
-                open_.update(split_keys(keys))
             self.warnings = (
                 f"{scan.damaged} of {scan.count + scan.damaged} lines of `{journal.path}` are damaged; "
                 "the jobs they told of run again where they are needed",
             )
+
+    def _wasteful(self) -> bool:
+        """Whether the journal is large and most of it is superseded."""
+        size = self._writer().size
+        if size < COMPACT_BYTES:
+            return False
+        live = {*self._last.values(), *self._texts.values(), *self._lists.values()}
+        return 2 * sum(map(size_of, live)) < size
 
     # ── History ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -167,7 +161,7 @@ class Store:
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""
         place = self._texts.get(key_of(digest))
-        return "" if place is None else str(_decode(self._writer().payload(place)))
+        return "" if place is None else str(decode(self._writer().payload(place)))
 
     def unfinished_outputs(self) -> list[str]:
         """Every file whose last attempt did not end well, sorted."""
@@ -178,8 +172,8 @@ class Store:
         if self._journal is None:
             return
         self._journal.flush()
-        for line in self._journal.lines():
-            if line.kind in (b"e", b"f") and (record := self._record(line.place)) is not None:
+        for kind, _, place in self._journal.lines():
+            if kind in (b"e", b"f") and (record := self._record(place)) is not None:
                 yield record
 
     def runs(self) -> list[Run]:
@@ -188,39 +182,39 @@ class Store:
             return []
         self._journal.flush()
         runs: dict[bytes, Run] = {}
-        for line in self._journal.lines():
-            if line.kind == b"r":
-                at, info = _decode(self._journal.payload(line.place))
-                runs[line.keys] = Run(name_of(line.keys), at, info)
-            elif line.kind == b"q" and line.keys in runs:
-                runs[line.keys].ended, runs[line.keys].result = _decode(self._journal.payload(line.place))
+        for kind, keys, place in self._journal.lines():
+            if kind == b"r":
+                at, info = decode(self._journal.payload(place))
+                runs[keys] = Run(name_of(keys), at, info)
+            elif kind == b"q" and keys in runs:
+                runs[keys].ended, runs[keys].result = decode(self._journal.payload(place))
         return list(runs.values())
 
     def _record(self, place: int) -> Record | None:
         """The record at a place; None where it, or the list of inputs it refers to, cannot be read."""
         try:
-            payload = _decode_record(self._writer().payload(place))
+            payload = decode_record(self._writer().payload(place))
             if isinstance(payload.inputs, str):
                 payload.inputs = self._list(payload.inputs)
         except (ValueError, KeyError):
             return None
-        return Record(*_fields_of(payload))
+        return Record(*fields_of(payload))
 
     def _list(self, digest: str) -> list[FileRecord]:
         if self._decoded_list[0] != digest:
             payload = self._writer().payload(self._lists[key_of(digest)])
-            self._decoded_list = (digest, msgspec.convert(_decode(payload), list[FileRecord]))
+            self._decoded_list = (digest, msgspec.convert(decode(payload), list[FileRecord]))
         return self._decoded_list[1]
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin_run(self, run: str, at: float, info: Mapping[str, object] | None = None) -> None:
         """A run begins, at a time in seconds since the epoch; ``info`` holds JSON values."""
-        self._writer().append(b"r", [key_of(run)], _encode([at, info or {}]))
+        self._writer().append(b"r", [key_of(run)], encode([at, info or {}]))
 
     def end_run(self, run: str, at: float, result: Mapping[str, object] | None = None) -> None:
         """A run ends; ``result`` holds JSON values."""
-        self._writer().append(b"q", [key_of(run)], _encode([at, result or {}]))
+        self._writer().append(b"q", [key_of(run)], encode([at, result or {}]))
 
     def started(
         self, outputs: Iterable[str], rule: str, wildcards: Mapping[str, str], attempt: int = 1, run: str = ""
@@ -228,7 +222,7 @@ class Store:
         """An attempt is about to start. It may start after the next `flush`."""
         keys = [key_of(output) for output in outputs]
         self._open.update(keys)
-        self._writer().append(b"s", keys, _encode([rule, wildcards, attempt, run]))
+        self._writer().append(b"s", keys, encode([rule, wildcards, attempt, run]))
 
     def ended(self, record: Record, outputs: Iterable[str] = ()) -> None:
         """An attempt ended; ``outputs`` are what a failed one should have made. It counts after the next `flush`."""
@@ -248,7 +242,7 @@ class Store:
         """Keep the text of a command under its digest; once is enough."""
         key = key_of(digest)
         if key not in self._texts:
-            self._texts[key] = self._writer().append(b"t", [key], _encode(text))
+            self._texts[key] = self._writer().append(b"t", [key], encode(text))
 
     def flush(self) -> None:
         """Have everything told so far in the file, with one write.
@@ -303,33 +297,12 @@ class Store:
         return self._journal
 
     def _encode_record(self, record: Record) -> bytes:
-        fields = _fields_of(record)
+        fields = fields_of(record)
         if len(record.inputs) * 40 >= _LONG_LIST:
-            inputs = _encode(record.inputs)
+            inputs = encode(record.inputs)
             digest = hashlib.sha256(inputs).hexdigest()[:32]
             key = key_of(digest)
             if key not in self._lists:
                 self._lists[key] = self._writer().append(b"i", [key], inputs)
-            fields = (*fields[:_INPUTS], digest, *fields[_INPUTS + 1 :])
-        return _encode(fields)
-
-
-def _encode(value: object) -> bytes:
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:  # a path that is no UTF-8: msgspec does not write half surrogate pairs, json does
-        return json.dumps(value).encode()
-
-
-def _decode(payload: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    try:
-        return msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        return json.loads(payload)
-
-
-def _decode_record(payload: bytes) -> _Payload:
-    try:
-        return _decoder.decode(payload)
-    except msgspec.DecodeError:
-        return msgspec.convert(json.loads(payload), _Payload)
+            fields = (*fields[:INPUTS], digest, *fields[INPUTS + 1 :])
+        return encode(fields)
