@@ -1,0 +1,63 @@
+"""What people who come from Snakemake or Python write first, and what they meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from flowrules.span import Span
+from flowrules.syntax import tree
+
+RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
+    "mem_mb": ("mem", "MB"),
+    "mem_mib": ("mem", "MiB"),
+    "mem_gb": ("mem", "GB"),
+    "mem_gib": ("mem", "GiB"),
+    "memory": ("mem", "MB"),
+    "disk_mb": ("disk", "MB"),
+    "disk_mib": ("disk", "MiB"),
+    "disk_gb": ("disk", "GB"),
+    "runtime": ("walltime", "min"),
+    "time": ("walltime", "min"),
+    "time_min": ("walltime", "min"),
+    "runtime_min": ("walltime", "min"),
+    "walltime_min": ("walltime", "min"),
+}
+"""Names of resources elsewhere, with ours and the unit that is meant there."""
+
+UNITS: Final[Mapping[str, str]] = {"mem": "MB", "disk": "MB", "walltime": "min"}
+"""Resources that need a unit, with the one that is mostly meant by a bare number."""
+
+_SHADOWED: Final[Mapping[str, str]] = {"gpu": "gpus", "cpu": "threads", "cpus": "threads", "cores": "threads"}
+
+
+def capitals_hint(node: tree.Let) -> tuple[str, Span, str]:
+    """Message, span and hint for a constant whose name is not in capitals."""
+    capital = re.sub(r"\W", "_", node.name).upper()
+    hint = f"write `let {capital} = …`: capitals tell constants from wildcards"
+    return f"the constant `{node.name}` is not in capitals", node.name_span, hint
+
+
+def foreign_resource(name: str, value: str) -> tuple[str, str] | None:
+    """Message and hint for a resource that is called otherwise here; None where the name is no such.
+
+    Args:
+        value: what the author wrote for it.
+    """
+    if name in _SHADOWED:
+        other = _SHADOWED[name]
+        hint = f"write `threads: {value}`" if other == "threads" else f"write `{other}={value}`"
+        return f"the resource `{name}` is called `{other}` here", hint
+    if name not in RESOURCES:
+        return None
+    other, unit = RESOURCES[name]
+    whole = re.fullmatch(r"[0-9]+", value.strip())
+    shown = f"{whole[0]}{unit}" if whole else f"({value}) * 1{unit}" if "\n" not in value else f"…{unit}"
+    return f"the resource `{name}` is called `{other}` here, and has a unit", f"write `{other}={shown}`"
+
+
+def missing_unit(name: str, value: str) -> tuple[str, str]:
+    """Message and hint for a resource that is a bare number."""
+    unit = UNITS[name]
+    return f"`{name}` needs a unit", f"write `{name}={value}{unit}` if that is what you mean"

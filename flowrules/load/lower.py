@@ -1,0 +1,197 @@
+"""A Flowfile and all it names, read and checked: the entry of this package.
+
+In this order: statements of all files that need no value; the configuration; the branches and includes that need
+values; what every rule makes; everything else of the rules; what must hold between rules.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from flowrules.errors import FlowfileError, Related
+from flowrules.expr.world import World
+from flowrules.load.actions import Actions
+from flowrules.load.collect import Collector, Site
+from flowrules.load.configure import Configurer
+from flowrules.load.constraints import Constraints, read_constraints
+from flowrules.load.crosscheck import check_outputs, rule_order, wildcard_owners
+from flowrules.load.draft import Draft, draft_of
+from flowrules.load.files import Files, LoadReader, RuleAwareReader
+from flowrules.load.names import Names
+from flowrules.load.options import LoadOptions
+from flowrules.load.outputs import FilesTable
+from flowrules.load.problems import Problems
+from flowrules.load.rules import RuleMaker
+from flowrules.load.shellnames import ShellScope
+from flowrules.load.statements import Branches, Statements
+from flowrules.model.rule import Rule
+from flowrules.model.workflow import Workflow
+from flowrules.plan.index import RuleIndex
+from flowrules.ports import FileView
+from flowrules.span import Span
+from flowrules.syntax import tree
+
+DEFAULT_OPTIONS = LoadOptions()
+
+
+def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_OPTIONS) -> Workflow:
+    """Read a Flowfile.
+
+    Args:
+        flowfile: its path, relative to the working directory (or absolute).
+        disk: answers for files; paths are relative to the working directory.
+
+    Raises:
+        FlowfileError: all independent mistakes, sorted by file and place.
+    """
+    problems = Problems()
+    try:
+        workflow = _Load(flowfile, disk, options, problems).run()
+    except FlowfileError as error:  # what ends a load at once: no Flowfile, or a budget that is spent
+        problems.add(*error.diagnostics)
+        workflow = None
+    if workflow is None or len(problems):
+        raise FlowfileError(problems.all())
+    return workflow
+
+
+class _Load:
+    """One load, step by step."""
+
+    def __init__(self, flowfile: str, disk: FileView, options: LoadOptions, problems: Problems) -> None:
+        self._flowfile = posixpath.normpath(flowfile)
+        self._options = options
+        self._problems = problems
+        self._files = Files(disk)
+        self._configurer = Configurer(self._files, problems)
+        self._collector = Collector(self._files, problems, self._configurer.add, self._import)
+        self._found = self._collector.found
+        self._names = Names(self._found, problems)
+        self._statements = Statements(self._names, problems, self._files, options)
+        self._disk = disk
+        self._modules: dict[str, object] = {}
+
+    def run(self) -> Workflow | None:
+        """The workflow; None where there are mistakes, which are kept."""
+        source = self._files.source(self._flowfile, None, "Flowfile", "F208")
+        self._collector.start(self._flowfile, source)
+        self._statements.min_version(self._found)
+        config = self._configurer.finish(self._options)
+        env = None if self._options.untrusted else self._options.environ
+        world = World(LoadReader(self._disk), self._names.lets, config, modules=self._modules, env=env)
+        self._names.world = world
+        branches = Branches(self._names, self._problems)
+        self._collector.settle(branches.choose, branches.include_path)
+        drafts = self._drafts()
+        table = FilesTable({d.name: d for d in drafts}, self._names, self._problems, self._shared_constraints())
+        self._names.resolver = table
+        order = rule_order(self._found, self._problems)
+        for draft in drafts:
+            table.of(draft)
+        check_outputs(drafts, table, order, self._problems)
+        lets = self._names.compile_all()
+        later = self._later_world(drafts, table, world, config, env)
+        shell = ShellScope(later, frozenset(self._found.lets), wildcard_owners(drafts, table))
+        maker = RuleMaker(self._names, self._problems, Actions(self._names, self._problems, self._files, shell))
+        rules = [rule for draft in drafts if (rule := maker.rule(draft, table.of(draft))) is not None]
+        hooks = self._statements.hooks(self._found, maker.actions, shell)
+        envvars = self._statements.envvars(self._found)
+        self._check_reads(world, rules, drafts)
+        self._problems.add(*world.warnings)
+        if len(self._problems):
+            return None
+        return Workflow(
+            rules=tuple(rules),
+            default=self._default(drafts, rules),
+            files=tuple(self._files.opened),
+            lets=lets,
+            globals=self._modules,
+            env=env,
+            config=config,
+            order=order,
+            envvars=envvars,
+            hooks=hooks,
+            load_reads=dict(world.reads),
+            warnings=self._problems.all(),
+        )
+
+    def _import(self, site: Site) -> None:
+        module = self._statements.imported(site)
+        node = site.node
+        assert isinstance(node, tree.Import)
+        if module is None:
+            self._names.modules[node.name] = None
+        else:
+            self._modules[node.name] = module
+            self._names.modules[node.name] = frozenset(self._statements.functions_of(module))
+
+    def _drafts(self) -> list[Draft]:
+        sites = self._found.in_order(self._found.rules.values())
+        return [draft_of(site, i, self._problems) for i, site in enumerate(sites)]
+
+    def _shared_constraints(self) -> Constraints:
+        """Constraints of all `wildcards:` statements."""
+        shared = Constraints()
+        seen: dict[str, Span] = {}
+        for site in self._found.of(tree.Wildcards):
+            assert isinstance(site.node, tree.Wildcards)
+            for item in site.node.items:
+                if item.name in seen and item.name_span is not None:
+                    related = Related("first given here", seen[item.name])
+                    message = f"the constraint of `{item.name}` is given twice"
+                    self._problems.error("F205", message, item.name_span, None, related)
+                elif item.name is not None and item.name_span is not None:
+                    seen[item.name] = item.name_span
+            shared = shared.under(read_constraints(site.node.items, site.origin, self._names, self._problems))
+        return shared
+
+    def _later_world(
+        self,
+        drafts: list[Draft],
+        table: FilesTable,
+        world: World,
+        config: Mapping[str, object],
+        env: Mapping[str, str] | None,
+    ) -> World:
+        """Evaluates constants for command texts: what rules make is not known yet there."""
+        stand_ins = []
+        for draft in drafts:
+            files = table.of(draft)
+            if not files.broken:
+                rule = Rule(
+                    draft.name,
+                    draft.index,
+                    draft.node.name_span,
+                    wildcards=files.wildcards,
+                    constraints=files.constraints.regexes,
+                    choices=files.constraints.choices,
+                    outputs=files.outputs,
+                    logs=files.logs,
+                    benchmarks=files.benchmarks,
+                )
+                stand_ins.append(rule)
+        self._makers = RuleIndex(stand_ins)
+        reader = RuleAwareReader(self._disk, self._makers)
+        return World(reader, self._names.lets, config, meter=world.meter, modules=self._modules, env=env)
+
+    def _check_reads(self, world: World, rules: list[Rule], drafts: list[Draft]) -> None:
+        """Files that were read at load may be made by no rule."""
+        places = {draft.name: draft.place("output") for draft in drafts}
+        for path, span in world.reads.items():
+            for rule, _ in self._makers.candidates(path)[:1]:
+                message = f"`{path}` is read while the Flowfile is loaded, but rule `{rule.name}` makes it"
+                hint = "rules, branches, outputs and constraints are settled before any job runs"
+                related = Related(f"rule `{rule.name}` makes it here", places[rule.name])
+                self._problems.error("F232", message, span, hint, related)
+
+    def _default(self, drafts: list[Draft], rules: list[Rule]) -> str | None:
+        chosen = [rule for rule in rules if rule.is_default]
+        for rule in chosen[1:]:
+            related = Related(f"rule `{chosen[0].name}` is, too", drafts[chosen[0].index].place("default"))
+            place = drafts[rule.index].place("default")
+            self._problems.error("F230", "only one rule can be the default", place, None, related)
+        if chosen:
+            return chosen[0].name
+        own = [draft.name for draft in drafts if not draft.origin.included]
+        return own[0] if own else (drafts[0].name if drafts else None)

@@ -1,0 +1,46 @@
+"""Collects what is wrong, so that one load tells every independent mistake."""
+
+from __future__ import annotations
+
+from flowrules.errors import Diagnostic, FlowfileError, Related
+from flowrules.span import Span
+
+
+class AlreadyTold(FlowfileError):
+    """Something has no value because of a mistake that is kept already."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+
+class Problems:
+    """Errors and warnings of one load, each once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Diagnostic, None] = {}
+
+    def __len__(self) -> int:
+        """How many errors there are."""
+        return sum(d.severity == "error" for d in self._found)
+
+    def error(self, code: str, message: str, span: Span | None, hint: str | None = None, *related: Related) -> None:
+        self._found[Diagnostic(code, message, span, hint, related)] = None
+
+    def warn(self, code: str, message: str, span: Span | None, hint: str | None = None) -> None:
+        self._found[Diagnostic(code, message, span, hint, severity="warning")] = None
+
+    def add(self, *diagnostics: Diagnostic) -> None:
+        self._found.update(dict.fromkeys(diagnostics))
+
+    def all(self) -> tuple[Diagnostic, ...]:
+        """Everything found, errors and warnings, in the order of files (as they were met) and places."""
+        order: dict[str, int] = {}
+        for d in self._found:
+            order.setdefault(d.span.source.name if d.span else "", len(order))
+        return tuple(sorted(self._found, key=lambda d: _place(d, order)))
+
+
+def _place(d: Diagnostic, order: dict[str, int]) -> tuple[int, int, int]:
+    if d.span is None:
+        return (-1, 0, 0)
+    return (order[d.span.source.name], d.span.start, d.span.end)
