@@ -1,0 +1,84 @@
+# make setup | check | test | demo | demo-small | bench | docs | clean
+#
+# Everything happens in a virtual environment, .venv, that is made when first needed and kept.
+# PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# make demo
+JOBS ?= 2
+# make bench
+SUITE ?= plan launch
+SIZE ?=
+# make test: further arguments of pytest, such as TESTS="tests/model -x"
+TESTS ?=
+
+.PHONY: help setup check test demo demo-small bench docs clean
+
+help:
+	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+
+setup: $(VENV)/.test
+
+# Debian's python3 comes without venv; root can mend that
+$(BIN)/python:
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -y -qq python3-venv >/dev/null; } \
+	    || { echo "$(PYTHON) has no module venv: install the package python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "installing flowrules and what its tests need"
+	@$(PIP) install -e '.[test]'
+	@touch $@
+
+$(VENV)/.check: pyproject.toml | $(BIN)/python
+	@echo "installing flowrules and what checks it"
+	@$(PIP) install -e '.[check]'
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml examples/molecules/requirements.txt | $(BIN)/python
+	@echo "installing flowrules and the chemistry of examples/molecules"
+	@$(PIP) install -e . -r examples/molecules/requirements.txt
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	@$(PIP) install -e '.[bench]'
+	@touch $@
+
+check: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# -rs says which tests were left out, and why. Without the packages of the demo its tests are left out too.
+test: $(VENV)/.test
+	@$(MAKE) --no-print-directory $(VENV)/.demo || echo "no packages for the chemistry here: its tests are left out"
+	$(BIN)/python -m pytest -q -rs $(TESTS)
+
+demo: $(VENV)/.demo
+	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results -j $(JOBS)
+
+demo-small: $(VENV)/.demo
+	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results-small -j $(JOBS) --configfile small.yaml
+
+bench: $(VENV)/.bench
+	@for suite in $(SUITE); do PATH=$(BIN):$$PATH $(BIN)/python benchmarks/$$suite.py $(if $(SIZE),--size $(SIZE)); done
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/reference/make_codes.py
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf examples/*/.flowrules examples/molecules/results examples/molecules/results-small
+	find flowrules tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

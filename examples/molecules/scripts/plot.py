@@ -1,0 +1,34 @@
+"""Draws all ionization energies in order, and the computed ones against the measured ones."""
+
+import csv
+from statistics import mean
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+from flowrules import job
+
+with open(job.input.csv, encoding="utf-8", newline="") as file:
+    rows = list(csv.DictReader(file))
+energies = [float(row["ionization_energy"]) for row in rows]
+measured = [(float(row["experiment"]), float(row["ionization_energy"])) for row in rows if row["experiment"]]
+
+figure, (order, parity) = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained")
+order.plot(range(1, len(rows) + 1), energies, ".", color="tab:blue")
+order.set(xlabel="rank", ylabel=f"ionization energy by {job.params.method} (eV)", title=f"{len(rows)} molecules")
+for rank in sorted({0, len(rows) // 2, len(rows) - 1}):
+    order.annotate(rows[rank]["molecule"], (rank + 1, energies[rank]), xytext=(4, 4), textcoords="offset points")
+
+if measured:
+    shift = mean(computed - known for known, computed in measured)
+    ends = min(known for known, _ in measured), max(known for known, _ in measured)
+    parity.plot(*zip(*measured, strict=True), ".", color="tab:blue")
+    parity.plot(ends, ends, "-", color="0.7", label="equal")
+    parity.plot(ends, [end + shift for end in ends], "--", color="0.4", label=f"{shift:.2f} eV higher")
+    parity.legend(loc="upper left")
+parity.set(xlabel="measured (eV)", ylabel="computed (eV)", title=f"{len(measured)} molecules with a measured value")
+
+for path in job.output:
+    figure.savefig(path, dpi=150, metadata={"Date": None} if path.endswith(".svg") else None)
