@@ -18,7 +18,7 @@ class Source:
     """
 
     name: str
-    text: str
+    text: str = field(repr=False)
     folder: str = "."
     _starts: list[int] = field(default_factory=list, repr=False)
 
