@@ -6,6 +6,7 @@ from statistics import mean
 import matplotlib
 
 matplotlib.use("Agg")
+matplotlib.rcParams["svg.hashsalt"] = "molecules"  # the same picture is the same file
 from matplotlib import pyplot
 
 from flowrules import job
@@ -18,8 +19,9 @@ measured = [(float(row["experiment"]), float(row["ionization_energy"])) for row 
 figure, (order, parity) = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained")
 order.plot(range(1, len(rows) + 1), energies, ".", color="tab:blue")
 order.set(xlabel="rank", ylabel=f"ionization energy by {job.params.method} (eV)", title=f"{len(rows)} molecules")
-for rank in sorted({0, len(rows) // 2, len(rows) - 1}):
-    order.annotate(rows[rank]["molecule"], (rank + 1, energies[rank]), xytext=(4, 4), textcoords="offset points")
+for index, side, offset in ((0, "left", 6), (-1, "right", -6)):
+    place = (index % len(rows) + 1, energies[index])
+    order.annotate(rows[index]["molecule"], place, xytext=(offset, 0), textcoords="offset points", ha=side, va="center")
 
 if measured:
     shift = mean(computed - known for known, computed in measured)

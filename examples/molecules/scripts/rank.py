@@ -56,7 +56,7 @@ if differences:
     spread = mean(abs(difference - shift) for difference in differences)
     lines += [
         "",
-        f"Of the {len(differences)} molecules with a measured value, the computed one is {shift:.2f} eV higher on average,",
-        f"and {spread:.2f} eV away from that average: {job.params.method} was not made for cations, but it ranks them.",
+        f"For {len(differences)} of the molecules ase has a measured value. The computed ones are higher, by",
+        f"{shift:.2f} eV on average, give or take {spread:.2f} eV.",
     ]
 Path(job.output.md).write_text("\n".join(lines) + "\n", encoding="utf-8")
