@@ -3,20 +3,20 @@
 import csv
 from statistics import mean
 
-import matplotlib
-
-matplotlib.use("Agg")
-matplotlib.rcParams["svg.hashsalt"] = "molecules"  # the same picture is the same file
-from matplotlib import pyplot
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
 from flowrules import job
+
+rcParams["svg.hashsalt"] = "molecules"  # the same picture is the same file
 
 with open(job.input.csv, encoding="utf-8", newline="") as file:
     rows = list(csv.DictReader(file))
 energies = [float(row["ionization_energy"]) for row in rows]
 measured = [(float(row["experiment"]), float(row["ionization_energy"])) for row in rows if row["experiment"]]
 
-figure, (order, parity) = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained")
+figure = Figure(figsize=(11, 5), layout="constrained")
+order, parity = figure.subplots(1, 2)
 order.plot(range(1, len(rows) + 1), energies, ".", color="tab:blue")
 order.set(xlabel="rank", ylabel=f"ionization energy by {job.params.method} (eV)", title=f"{len(rows)} molecules")
 for index, side, offset in ((0, "left", 6), (-1, "right", -6)):
