@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from flowrules.app.settings import Request, Source
 from flowrules.errors import Diagnostic, FlowfileError
-from flowrules.load.load import load_workflow
+from flowrules.load.lower import load_workflow
 from flowrules.load.options import LoadOptions
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned, make_plan

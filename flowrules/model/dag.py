@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 import networkx
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from flowrules.model.plan import Plan
+
+
+def knots(edges: Mapping[str, Iterable[str]]) -> list[frozenset[str]]:
+    """Sets of nodes that all lead to one another (of two or more, or one that leads to itself)."""
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    for node, others in edges.items():
+        graph.add_edges_from((node, other) for other in others)
+    return [
+        frozenset(nodes)
+        for nodes in networkx.strongly_connected_components(graph)
+        if len(nodes) > 1 or any(graph.has_edge(n, n) for n in nodes)
+    ]
 
 
 def graph_of(plan: Plan) -> networkx.DiGraph[int]:

@@ -131,7 +131,7 @@ def _round(
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
     commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
-    asked = set(targets.paths)
+    asked = {*targets.paths, *reader.asked}
     for job in targets.jobs:
         asked.update(job.outputs)
         if job.rule.action is None:

@@ -8,7 +8,7 @@ from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.model.job import Job
 from flowrules.model.rule import Rule
 from flowrules.plan.explain import Explainer
-from flowrules.plan.resolve import VIABLE, Resolution
+from flowrules.plan.resolve import Resolution
 
 UNSEEN, OPEN = -1, -2
 """Values of `Job.id` before a job has its place: not reached yet, or its inputs are being placed."""
@@ -93,7 +93,9 @@ class Chooser:
         if user is not None:
             self._asked_by[path] = user
         found = self._found
-        viable = [job for job in found.makers.get(path, ()) if job.mark == VIABLE]
+        viable = found.viable(path)
+        if path in found.knot_of and found.files.stat(path) is not None:
+            viable = [job for job in viable if not job.rule.wildcards or not self._leads_back(job, path)]
         if len(viable) > 1:
             viable = self._settle(path, viable)
         chosen = viable[0] if viable else None
@@ -101,6 +103,24 @@ class Chooser:
             self.errors.append(self._explain.missing(path, user, self.chain(user)))
         self.producer[path] = chosen
         return chosen
+
+    def _leads_back(self, job: Job, path: str) -> bool:
+        """Whether a maker of an existing file needs, by way of a circle, a job that needs this very file.
+
+        Of a `gzip` and a `gunzip` rule whose files both exist, that is the one which leads away from the target.
+        """
+        knot = self._found.knot_of[path]
+        seen: set[str] = set()
+        stack = [p for p in job.inputs if p in knot and p != path]
+        while stack:
+            below = stack.pop()
+            if below not in seen:
+                seen.add(below)
+                for maker in self._found.viable(below):
+                    if maker.id == OPEN:
+                        return True
+                    stack += [p for p in maker.inputs if p in knot]
+        return False
 
     def _settle(self, path: str, rivals: list[Job]) -> list[Job]:
         """Removes candidates that `ruleorder` puts behind another; an error where more than one is left."""

@@ -45,6 +45,8 @@ class Resolution:
         self.had: dict[str, bool] = {}
         self.broken: dict[tuple[int, tuple[str, ...]], FlowfileError] = {}
         self.endless: dict[str, Rule] = {}
+        self.knot_of: dict[str, frozenset[str]] = {}
+        self._excluded: set[tuple[str, int]] = set()
         self._jobs: dict[tuple[int, tuple[str, ...]], Job] = {}
         self._depths: dict[tuple[int, tuple[str, ...]], tuple[int, int]] = {}
         self._circular = False
@@ -75,6 +77,7 @@ class Resolution:
                         stack.extend([(p, job, False) for p in sorted(job.waits) if p not in had])
         if self._circular:
             self._judge_by_counting()
+            self._set_aside_what_needs_itself()
 
     def wanted_job(self, rule: Rule) -> Job:
         """The job of a rule without wildcards, explored."""
@@ -169,6 +172,46 @@ class Resolution:
                     if not missing[id(job)]:
                         ready_jobs.append(job)
         self.had = had
+
+    def _set_aside_what_needs_itself(self) -> None:
+        """In circles: a candidate for a path whose inputs cannot be had without that very path is none.
+
+        So `gzip` and `gunzip` rules live together. A circle of rules without wildcards stays one, and is reported.
+        """
+        from flowrules.model.dag import knots
+
+        edges = {
+            path: [need for job in jobs if job.mark == VIABLE for need in (*job.inputs, *job.waits)]
+            for path, jobs in self.makers.items()
+        }
+        for knot in knots(edges):
+            for path in sorted(knot):
+                self.knot_of[path] = knot
+                for job in self.makers.get(path, ()):
+                    own = path in job.inputs  # needs its own output directly: an error in any case
+                    if job.rule.wildcards and not own and not self._had_without(job, path, knot):
+                        self._excluded.add((path, id(job)))
+
+    def _had_without(self, job: Job, path: str, knot: frozenset[str]) -> bool:
+        """Whether a job's inputs can be had where a path cannot; outside of the knot nothing depends on the path."""
+        had = {p for p in knot if p != path and self.files.stat(p) is not None}
+        grown = True
+
+        def ready(candidate: Job) -> bool:
+            return all(p in had if p in knot else self.had.get(p) for p in (*candidate.inputs, *candidate.waits))
+
+        while grown:
+            more = {p for p in knot if p not in had and p != path and any(map(ready, self.makers.get(p, ())))}
+            had |= more
+            grown = bool(more)
+        return ready(job)
+
+    def viable(self, path: str) -> list[Job]:
+        """The candidates for a path whose inputs can be had."""
+        jobs = [job for job in self.makers.get(path, ()) if job.mark == VIABLE]
+        if self._excluded:
+            jobs = [job for job in jobs if (path, id(job)) not in self._excluded]
+        return jobs
 
     def lacks(self, job: Job) -> list[str]:
         """The inputs of a job that cannot be had, in order, each once."""

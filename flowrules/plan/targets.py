@@ -34,6 +34,7 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
             [Diagnostic("F703", "the Flowfile has no rules", None, "write one, or try `flowrules init`")]
         )
     by_name = {rule.name: rule for rule in workflow.rules}
+    asked = bool(names)
     if not names:
         names = (workflow.default or workflow.rules[0].name,)
     paths: list[str] = []
@@ -50,7 +51,7 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
             else:
                 paths.append(path)
         elif rule.wildcards:
-            errors.append(_has_wildcards(rule, workflow, bool(names)))
+            errors.append(_has_wildcards(rule, workflow, asked))
         else:
             jobs.append(found.wanted_job(rule))
     if errors:

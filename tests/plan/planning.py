@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from flowrules.errors import FlowfileError
-from flowrules.load.load import load_workflow
+from flowrules.load.lower import load_workflow
 from flowrules.load.options import LoadOptions
 from flowrules.model.job import Job
 from flowrules.model.plan import Decision, Plan
