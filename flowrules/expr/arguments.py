@@ -26,6 +26,7 @@ def builtin_call(c: Context, node: tree.Call, builtin: Builtin, codes: list[Code
     """A built-in function; what can be said about its arguments is said now."""
     name = node.function.id if isinstance(node.function, tree.Name) else ""
     site = site_of(node, name)
+    c.cost += 4
     if any(a.star for a in node.arguments):
         return _star_call(node, builtin, codes, site)
     named = tuple(a.name for a in node.arguments if a.name is not None)

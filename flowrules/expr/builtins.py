@@ -70,10 +70,15 @@ def _unique(world: World, site: Site, value: object) -> list[object]:
             if key in seen:
                 continue
             seen.add(key)
-        elif any(equal(world, site.span, item, other) is True for other in out):
+        elif _held(world, site, item, out):
             continue
         out.append(item)
     return OpenList(out) if isinstance(value, OpenList) else out
+
+
+def _held(world: World, site: Site, item: object, items: list[object]) -> bool:
+    world.meter.take(20 * len(items), site.span)
+    return any(equal(world, site.span, item, other) is True for other in items)
 
 
 def _sorted(world: World, site: Site, value: object, reverse: object = False) -> list[object]:
@@ -97,7 +102,9 @@ def _in_order(world: World, site: Site, items: list[object], backwards: bool) ->
     return sorted(items, key=cmp_to_key(compare), reverse=backwards)
 
 
-def _extreme(name: str, ahead: Callable[[World, Site, object, object], bool]) -> Callable[..., object]:
+def _extreme(
+    name: str, simple: Callable[..., object], ahead: Callable[[World, Site, object, object], bool]
+) -> Callable[..., object]:
     def run(world: World, site: Site, *values: object) -> object:
         items = site.items(values[0]) if len(values) == 1 else list(values)
         if not items:
@@ -107,7 +114,11 @@ def _extreme(name: str, ahead: Callable[[World, Site, object, object], bool]) ->
         best = items[0]
         if not isinstance(best, int | float | str | Quantity) or isinstance(best, bool):
             raise site.misfit("numbers, quantities or text", best)
-        world.meter.take(len(items), site.span)
+        kinds = set(map(type, items))
+        if kinds <= {int, float} or kinds <= {str}:
+            world.meter.take(len(items), site.span)
+            return simple(items)
+        world.meter.take(8 * len(items), site.span)
         for item in items[1:]:
             if ahead(world, site, item, best):
                 best = item
@@ -116,13 +127,13 @@ def _extreme(name: str, ahead: Callable[[World, Site, object, object], bool]) ->
     return run
 
 
-_max = _extreme("max", lambda world, site, a, b: _less(world, site.span, b, a) is True)
-_min = _extreme("min", lambda world, site, a, b: _less(world, site.span, a, b) is True)
+_max = _extreme("max", max, lambda world, site, a, b: _less(world, site.span, b, a) is True)
+_min = _extreme("min", min, lambda world, site, a, b: _less(world, site.span, a, b) is True)
 
 
 def _sum(world: World, site: Site, value: object, start: object = 0) -> object:
     items = site.items(value)
-    world.meter.take(len(items), site.span)
+    world.meter.take(8 * len(items), site.span)
     if items and start == 0 and not isinstance(items[0], int | float):
         start, items = items[0], items[1:]
         if not isinstance(start, Quantity):

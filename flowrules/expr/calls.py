@@ -99,6 +99,7 @@ def _attribute_call(c: Context, node: tree.Call, function: tree.Attribute) -> Pi
         c.piece(owner)
         return c.error("F113", f"unknown method `{name}`", function.name_span, _method_hint(name, owner.span.text()))
     receiver = c.code(owner)
+    c.cost += 8
     codes = [c.code(a.value) for a in node.arguments]
     site, names = site_of(node, name), tuple(a.name for a in node.arguments)
     stars = tuple(a.star for a in node.arguments)

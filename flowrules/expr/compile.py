@@ -351,6 +351,7 @@ def _bool(c: Context, node: tree.BoolOp) -> Piece:
 
 
 def _compare(c: Context, node: tree.Compare) -> Piece:
+    _refuse_number(c, node)
     first = c.code(node.first)
     steps = [(COMPARE[op], c.code(right)) for op, right in node.rest]
     span = node.span
@@ -372,6 +373,28 @@ def _compare(c: Context, node: tree.Compare) -> Piece:
         return True
 
     return Piece(run)
+
+
+def _refuse_number(c: Context, node: tree.Compare) -> None:
+    """A wildcard compared with a number is a mistake that would only show as a plain no."""
+    sides = [node.first, *(right for _, right in node.rest)]
+    for (_, right), left in zip(node.rest, sides, strict=False):
+        for wildcard, other in ((left, right), (right, left)):
+            if _is_wildcard(wildcard) and _is_number(other):
+                text = wildcard.span.text()
+                hint = f"write `int({text})`, or quotes around the number"
+                c.error("F114", f"`{text}` is text, which is never a number", node.span, hint)
+
+
+def _is_wildcard(node: tree.Expr) -> bool:
+    return isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == "wildcards"
+
+
+def _is_number(node: tree.Expr) -> bool:
+    """Whether a node is a number, or a list of numbers."""
+    if isinstance(node, tree.ListDisplay | tree.TupleDisplay):
+        return bool(node.items) and all(isinstance(i, tree.Constant) and _is_number(i) for i in node.items)
+    return isinstance(node, tree.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
 
 
 def _conditional(c: Context, node: tree.Conditional) -> Piece:

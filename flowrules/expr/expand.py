@@ -81,7 +81,7 @@ def _filled(
     lengths = [len(values[name]) for name in names]
     count = min(lengths, default=1) if paired else prod(lengths)
     literal = sum(len(part) for part in pattern.parts if isinstance(part, str))
-    world.meter.take(min(count, 1 << 62) * (3 + (literal >> 3)), site.span)
+    world.meter.take(min(count, 1 << 62) * ((3 if len(holes) == 1 else 8) + (literal >> 3)), site.span)
     columns = {
         hole.name: _column(world, site, hole.name, values[root])
         for hole, root in zip(holes, roots, strict=True)
@@ -99,7 +99,7 @@ def _filled(
     combinations = zip(*(range(n) for n in lengths), strict=True) if paired else product(*(range(n) for n in lengths))
     if simple:
         return _formatted(pattern, holes, [names.index(root) for root in roots], columns, combinations)
-    world.meter.take(16 * count, site.span)
+    world.meter.take(40 * count, site.span)
     return _bound(pattern, dict(zip((h.name for h in holes), roots, strict=True)), names, columns, combinations)
 
 

@@ -102,21 +102,22 @@ def _upper(world: World, site: Site, text: str) -> str:
     return text.upper()
 
 
-def _affixes(site: Site, affixes: tuple[object, ...]) -> tuple[str, ...]:
+def _affixes(world: World, site: Site, affixes: tuple[object, ...]) -> tuple[str, ...]:
     """Beginnings or ends to test for, given one by one or as a list."""
     words: list[str] = []
     for i, affix in enumerate(affixes):
         items = items_of(affix) if is_list(affix) else None
+        world.meter.take(4 * len(items or ()), site.span)
         words += [site.text(word, i) for word in (items if items is not None else [affix])]
     return tuple(words)
 
 
 def _startswith(world: World, site: Site, text: str, *prefixes: object) -> bool:
-    return text.startswith(_affixes(site, prefixes))
+    return text.startswith(_affixes(world, site, prefixes))
 
 
 def _endswith(world: World, site: Site, text: str, *suffixes: object) -> bool:
-    return text.endswith(_affixes(site, suffixes))
+    return text.endswith(_affixes(world, site, suffixes))
 
 
 def _removeprefix(world: World, site: Site, text: str, prefix: object) -> str:
@@ -149,7 +150,7 @@ def _pattern_removesuffix(world: World, site: Site, pattern: Pattern, suffix: ob
 
 
 def _pattern_startswith(world: World, site: Site, pattern: Pattern, *prefixes: object) -> bool:
-    words = _affixes(site, prefixes)
+    words = _affixes(world, site, prefixes)
     if pattern.prefix.startswith(words):
         return True
     if any(word.startswith(pattern.prefix) for word in words):
@@ -158,7 +159,7 @@ def _pattern_startswith(world: World, site: Site, pattern: Pattern, *prefixes: o
 
 
 def _pattern_endswith(world: World, site: Site, pattern: Pattern, *suffixes: object) -> bool:
-    words = _affixes(site, suffixes)
+    words = _affixes(world, site, suffixes)
     if pattern.suffix.endswith(words):
         return True
     if any(word.endswith(pattern.suffix) for word in words):
@@ -178,7 +179,7 @@ def _needs_value(site: Site, pattern: Pattern) -> Exception:
 def _index(world: World, site: Site, owner: object, item: object) -> object:
     items = site.items(owner)
     for i, other in enumerate(items):
-        world.meter.take(1, site.span)
+        world.meter.take(20, site.span)
         same = equal(world, site.span, item, other)
         if same is not False:
             return same if isinstance(same, Unknown) else i
@@ -188,7 +189,7 @@ def _index(world: World, site: Site, owner: object, item: object) -> object:
 def _count(world: World, site: Site, owner: object, item: object) -> object:
     found = 0
     for other in site.items(owner):
-        world.meter.take(1, site.span)
+        world.meter.take(20, site.span)
         same = equal(world, site.span, item, other)
         if isinstance(same, Unknown):
             return same

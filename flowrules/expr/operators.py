@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from flowrules.errors import FlowfileError, fail
-from flowrules.expr.data import GlobPaths, OpenList, Row, gathered, is_list, items_of, kind_of
+from flowrules.expr.data import OpenList, Row, gathered, is_list, items_of, kind_of
 from flowrules.expr.world import World
 from flowrules.model.pattern import Pattern, pattern_of
 from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
-from flowrules.model.values import Flagged, NamedList, Unknown
+from flowrules.model.values import Flagged, Unknown
 from flowrules.span import Span
 
 MAX_BITS: Final = 4096
@@ -23,6 +23,11 @@ MAX_BITS: Final = 4096
 
 _LARGE: Final = 1 << 62
 _DEPTH: Final = 200
+_COMPARED: Final = 20
+"""Steps of one comparison of elements."""
+
+_SIMPLE: Final = frozenset({str, int, float})
+"""Types whose values Python compares as we do."""
 
 Operator: TypeAlias = Callable[[World, Span, object, object], object]
 
@@ -81,7 +86,7 @@ def subtract(world: World, span: Span, a: object, b: object) -> object:
 def multiply(world: World, span: Span, a: object, b: object) -> object:
     """Numbers, a number and a quantity, a whole number and text or a list (repeated)."""
     if a.__class__ is int and b.__class__ is int:
-        if a.bit_length() + b.bit_length() > MAX_BITS:  # type: ignore[attr-defined]
+        if a.bit_length() + b.bit_length() > MAX_BITS:
             raise _too_large(span)
         return a * b
     if isinstance(a, int) and not isinstance(b, int):
@@ -245,6 +250,10 @@ def equal(world: World, span: Span, a: object, b: object) -> bool | Unknown:
 
 
 def _equal(world: World, span: Span, a: object, b: object, depth: int) -> bool | Unknown:
+    if a.__class__ is b.__class__ and a.__class__ in _SIMPLE:
+        if a.__class__ is str:
+            world.meter.text(len(a), span)
+        return a == b
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return merged(a, b)
     if isinstance(a, Pattern) or isinstance(b, Pattern):
@@ -275,7 +284,7 @@ def _all_equal(world: World, span: Span, pairs: object, depth: int) -> bool | Un
         raise fail("F119", "the values nest too deeply to compare", span)
     waits: list[Unknown] = []
     for a, b in pairs:  # type: ignore[attr-defined]
-        world.meter.take(2, span)
+        world.meter.take(_COMPARED, span)
         same = _equal(world, span, a, b, depth + 1)
         if isinstance(same, Unknown):
             waits.append(same)
@@ -314,13 +323,13 @@ def contains(world: World, span: Span, item: object, container: object) -> bool 
     items = items_of(container)
     if items is None:
         raise fail("F114", f"`in` does not fit {kind_of(container)}: it looks into lists, dicts and text", span)
-    if isinstance(item, str) and isinstance(container, GlobPaths | NamedList):
-        world.meter.take(len(items), span)
+    if item.__class__ in _SIMPLE and set(map(type, items)) <= _SIMPLE:
+        world.meter.take(1 + len(items), span)
         return item in items
     waits: list[Unknown] = []
     for other in items:
-        world.meter.take(1, span)
-        same = item == other if item.__class__ is str and other.__class__ is str else equal(world, span, item, other)
+        world.meter.take(_COMPARED, span)
+        same = equal(world, span, item, other)
         if same is True:
             return True
         if isinstance(same, Unknown):
@@ -365,7 +374,7 @@ def _ordered_lists(
     """Lists in order of their first elements that differ."""
     left, right = items_of(a) or (), items_of(b) or ()
     for x, y in zip(left, right, strict=False):
-        world.meter.take(2, span)
+        world.meter.take(_COMPARED, span)
         same = _equal(world, span, x, y, depth)
         if isinstance(same, Unknown):
             return same

@@ -48,6 +48,9 @@ def _ask(world: World, site: Site, path: str, question: Callable[[str], T]) -> T
         if isinstance(error, BudgetSpent):
             raise
         raise FlowfileError(_placed(d, site) for d in error.diagnostics) from None
+    except TimeoutError:
+        cause = "nested repetition such as `(a+)+` is the usual cause"
+        raise site.fail("F122", "a constraint of the pattern takes too long to match", cause) from None
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         hint = (

@@ -61,7 +61,7 @@ class Function:
 
     def call(self, world: World, span: Span, arguments: list[object]) -> object:
         """Its value for arguments in the order of ``parameters``; NOTHING stands for one that was not given."""
-        world.meter.take(self.cost, span)
+        world.meter.take(6 + self.cost, span)
         frame = arguments + [None] * (self.size - len(arguments))
         try:
             for i, parameter in enumerate(self.parameters):

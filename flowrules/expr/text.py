@@ -239,9 +239,9 @@ def _compile_fstring(c: Context, node: tree.String) -> Piece:
             put(value[done:at], node.span)
             kept = _DOUBLED.match(value, at) if not value.startswith("{{{{", at) else None
             if kept:
-                hole = _hole("{" + kept.group(1) + "}", 0)
+                hole = None if c.scope.raw else _hole("{" + kept.group(1) + "}", 0)
                 span = text.span(at + 1, kept.end() - 1)
-                put(placeholder(c, hole, span) if hole else kept.group(1), span)
+                put(placeholder(c, hole, span) if hole else "{" + kept.group(1) + "}", span)
                 done = at = kept.end()
             else:
                 put("{", node.span)
@@ -416,7 +416,7 @@ def pattern_from_data(world: World, scope: Scope, text: str, span: Span) -> Patt
     """
     c = Context(scope, no_expressions)
     c.free = True
-    world.meter.take(20 + len(text), span)
+    world.meter.take(20 + (len(text) >> 3) + 24 * text.count("{"), span)
     piece = template(c, text, lambda start, end: span, span)
     if c.diagnostics:
         raise FlowfileError(dict.fromkeys(c.diagnostics))
