@@ -125,12 +125,8 @@ def _quantity(c: Context, node: tree.QuantityLiteral) -> Piece:
 def _strings(c: Context, node: tree.Strings) -> Piece:
     pieces = [c.piece(item) for item in node.items]
     first = node.items[0].span
-    c.error(
-        "F135",
-        "two strings stand side by side",
-        first.to(node.items[1].span),
-        "missing comma? (one long string: join with `+`)",
-    )
+    message = f"missing comma after `{clip(first.text(), 40)}`?"
+    c.error("F135", message, first, "one long string is joined with `+`")
     return pieces[0]
 
 

@@ -114,9 +114,11 @@ class Actions:
     def _script(self, draft: Draft, path: str, span: Span) -> ScriptAction | None:
         if not path.endswith(SCRIPTS):
             ending = posixpath.splitext(path)[1]
-            known = "known are .py, .R, .jl and .sh"
-            hint = known if ending else f'{known}; a program is run by `shell: "{path}"`'
-            self._problems.error("F227", f"a script ends in .py, .R, .jl or .sh, this one in `{ending}`", span, hint)
+            message = (
+                f"it is not known how to run a script that ends in `{ending}`" if ending else "a script has an ending"
+            )
+            hint = "scripts end in .py, .R, .jl or .sh; other programs are run by `shell`"
+            self._problems.error("F227", message, span, hint)
             return None
         target = self._existing(draft, path, span, "script")
         return ScriptAction(target, span) if target is not None else None

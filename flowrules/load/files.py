@@ -70,9 +70,9 @@ class Files:
         folder, name = posixpath.split(path)
         if folder and self.disk.stat(folder) is None:
             return f"there is no folder `{folder}` either"
-        if not folder:
-            return None  # the working directory may hold millions of data files
-        beside = [p for p in islice(self.disk.files_below(folder), _NEARBY) if posixpath.dirname(p) == folder]
+        # the working directory may hold millions of data files: not all are looked at
+        below = islice(self.disk.files_below(folder or "."), _NEARBY)
+        beside = [p for p in below if posixpath.dirname(p) == folder]
         near = did_you_mean(name, [posixpath.basename(p) for p in beside])
         return f"did you mean `{posixpath.join(folder, near)}`?" if near else None
 

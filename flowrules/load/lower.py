@@ -93,17 +93,18 @@ class _Load:
         lets = self._names.compile_all()
         later = self._later_world(drafts, table, world, config, env)
         shell = ShellScope(later, frozenset(self._found.lets), wildcard_owners(drafts, table))
-        maker = RuleMaker(self._names, self._problems, Actions(self._names, self._problems, self._files, shell))
+        maker = RuleMaker(self._names, self._problems, Actions(self._names, self._problems, self._files, shell), later)
         rules = [rule for draft in drafts if (rule := maker.rule(draft, table.of(draft))) is not None]
         hooks = self._statements.hooks(self._found, maker.actions, shell)
         envvars = self._statements.envvars(self._found)
-        self._check_reads(world, rules, drafts)
+        self._check_reads(world, drafts)
+        default = self._default(drafts, maker.defaults)
         self._problems.add(*world.warnings)
         if len(self._problems):
             return None
         return Workflow(
             rules=tuple(rules),
-            default=self._default(drafts, rules),
+            default=default,
             files=tuple(self._files.opened),
             lets=lets,
             globals=self._modules,
@@ -175,7 +176,7 @@ class _Load:
         reader = RuleAwareReader(self._disk, self._makers)
         return World(reader, self._names.lets, config, meter=world.meter, modules=self._modules, env=env)
 
-    def _check_reads(self, world: World, rules: list[Rule], drafts: list[Draft]) -> None:
+    def _check_reads(self, world: World, drafts: list[Draft]) -> None:
         """Files that were read at load may be made by no rule."""
         places = {draft.name: draft.place("output") for draft in drafts}
         for path, span in world.reads.items():
@@ -185,13 +186,10 @@ class _Load:
                 related = Related(f"rule `{rule.name}` makes it here", places[rule.name])
                 self._problems.error("F232", message, span, hint, related)
 
-    def _default(self, drafts: list[Draft], rules: list[Rule]) -> str | None:
-        chosen = [rule for rule in rules if rule.is_default]
-        for rule in chosen[1:]:
-            related = Related(f"rule `{chosen[0].name}` is, too", drafts[chosen[0].index].place("default"))
-            place = drafts[rule.index].place("default")
-            self._problems.error("F230", "only one rule can be the default", place, None, related)
-        if chosen:
-            return chosen[0].name
-        own = [draft.name for draft in drafts if not draft.origin.included]
-        return own[0] if own else (drafts[0].name if drafts else None)
+    def _default(self, drafts: list[Draft], chosen: list[Draft]) -> str | None:
+        for draft in chosen[1:]:
+            related = Related(f"rule `{chosen[0].name}` is, too", chosen[0].place("default"))
+            self._problems.error("F230", "only one rule can be the default", draft.place("default"), None, related)
+        own = [draft for draft in drafts if not draft.origin.included]
+        first = (*chosen, *own, *drafts)
+        return first[0].name if first else None

@@ -95,10 +95,10 @@ class Names:
             raise AlreadyTold
         return self.evaluate(compiled)
 
-    def evaluate(self, expression: Evaluable) -> object:
-        """The value of a compiled expression at load; raises as `value` does."""
+    def evaluate(self, expression: Evaluable, world: World | None = None) -> object:
+        """The value of a compiled expression at load, or in another world; raises as `value` does."""
         with self.kept():
-            return expression(self.world, NO_JOB)
+            return expression(world or self.world, NO_JOB)
         raise AlreadyTold
 
     @contextmanager

@@ -14,30 +14,31 @@ class AlreadyTold(FlowfileError):
 
 
 class Problems:
-    """Errors and warnings of one load, each once."""
+    """Errors and warnings of one load, each once: the same words about the same place are one mistake."""
 
     def __init__(self) -> None:
-        self._found: dict[Diagnostic, None] = {}
+        self._found: dict[tuple[str, Span | None, str], Diagnostic] = {}
 
     def __len__(self) -> int:
         """How many errors there are."""
-        return sum(d.severity == "error" for d in self._found)
+        return sum(d.severity == "error" for d in self._found.values())
 
     def error(self, code: str, message: str, span: Span | None, hint: str | None = None, *related: Related) -> None:
-        self._found[Diagnostic(code, message, span, hint, related)] = None
+        self.add(Diagnostic(code, message, span, hint, related))
 
     def warn(self, code: str, message: str, span: Span | None, hint: str | None = None) -> None:
-        self._found[Diagnostic(code, message, span, hint, severity="warning")] = None
+        self.add(Diagnostic(code, message, span, hint, severity="warning"))
 
     def add(self, *diagnostics: Diagnostic) -> None:
-        self._found.update(dict.fromkeys(diagnostics))
+        for d in diagnostics:
+            self._found.setdefault((d.message, d.span, d.severity), d)
 
     def all(self) -> tuple[Diagnostic, ...]:
         """Everything found, errors and warnings, in the order of files (as they were met) and places."""
         order: dict[str, int] = {}
-        for d in self._found:
+        for d in self._found.values():
             order.setdefault(d.span.source.name if d.span else "", len(order))
-        return tuple(sorted(self._found, key=lambda d: _place(d, order)))
+        return tuple(sorted(self._found.values(), key=lambda d: _place(d, order)))
 
 
 def _place(d: Diagnostic, order: dict[str, int]) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 from flowrules.errors import Related
+from flowrules.expr.world import World
 from flowrules.load.actions import Actions
 from flowrules.load.draft import Draft
 from flowrules.load.names import Names
@@ -17,17 +18,23 @@ from flowrules.syntax.strings import decode
 
 
 class RuleMaker:
-    """Makes rules from drafts."""
+    """Makes rules from drafts.
 
-    def __init__(self, names: Names, problems: Problems, actions: Actions) -> None:
+    Attributes:
+        defaults: rules with `default: true`.
+    """
+
+    def __init__(self, names: Names, problems: Problems, actions: Actions, world: World) -> None:
         self._names = names
         self._problems = problems
         self.actions = actions
+        self.defaults: list[Draft] = []
+        self._world = world
 
     def rule(self, draft: Draft, files: RuleFiles) -> Rule | None:
         """The rule; None where part of it could not be read or computed, which is told."""
         problems = self._problems
-        values = Values(draft, files, self._names, problems)
+        values = Values(draft, files, self._names, problems, self._world)
         before = len(problems)
         self._check_own_output(draft)
         inputs = values.entries("input")
@@ -39,6 +46,8 @@ class RuleMaker:
         for name in flags:
             with self._names.kept():
                 flags[name] = values.flag(name)
+        if flags["default"]:
+            self.defaults.append(draft)
         for name in texts:
             with self._names.kept():
                 texts[name] = values.text(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from flowrules.errors import fail
 from flowrules.expr.section import evaluate_section
 from flowrules.expr.world import World
 from flowrules.model.job import Job
@@ -158,7 +159,11 @@ def _static(entries: Sequence[Entry], world: World, rule: Rule, local: Mapping[s
                 continue
             if flag is not NO_FLAGS and flag != NO_FLAGS:
                 flags[len(holes)] = flag
-            holes.append(hole_of(value, rule.wildcards))
+            try:
+                holes.append(hole_of(value, rule.wildcards))
+            except KeyError as missing:
+                message = f"`{value}` holds the wildcard `{missing.args[0]}`, which is in no output of this rule"
+                raise fail("F103", message, item.span, "`expand` fills in lists of values") from None
         if item.name is not None:
             names[item.name] = (start, len(holes))
     return _Static(tuple(holes), names, flags, waits)
