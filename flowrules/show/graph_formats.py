@@ -27,6 +27,8 @@ _MERMAID_STATES: Final[dict[State, tuple[str, str, str]]] = {
     "collector": ("[[", "]]", "fill:#ffffff,stroke:#8c959f,color:#1f2328"),
 }
 
+_DOT_ENTITIES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
+
 _MERMAID_ENTITIES: Final = str.maketrans({c: f"#{ord(c)};" for c in '"#<>&`\\[]{}()|;*_~$@'})
 
 
@@ -60,8 +62,8 @@ def _dot(graph: Graph) -> Iterator[str]:
 
 
 def _quoted(lines: list[str]) -> str:
-    """A DOT string of lines that are free of control characters."""
-    return '"' + "\\n".join([line.replace("\\", "\\\\").replace('"', '\\"') for line in lines]) + '"'
+    """A DOT string of lines that are free of control characters; Graphviz reads entities such as `&lt;` in it."""
+    return '"' + "\\n".join([line.translate(_DOT_ENTITIES) for line in lines]) + '"'
 
 
 def render_mermaid(graph: Graph) -> str:

@@ -167,6 +167,8 @@ def _edge(edge: Edge, horizontal: bool, idle: bool) -> Iterator[str]:
     else:
         rest[-2:] = [(start_x, start_y - length), (end_x, end_y - length)]
     for i, (to_x, to_y) in enumerate(rest):
+        if abs(to_x - x) + abs(to_y - y) < 0.05:
+            continue
         if i % 2 == 0:
             path.append(f"L{to_x:.1f} {to_y:.1f}")
         elif horizontal:

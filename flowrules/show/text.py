@@ -38,9 +38,10 @@ def escape(text: str) -> str:
 def _spelt(char: str) -> str:
     if char in _NAMED:
         return _NAMED[char]
-    if char in _KEPT or category(char) in ("Zs", "Co", "Cn"):
-        return char
     point = ord(char)
+    reserved = point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF  # no characters at all, and no XML
+    if char in _KEPT or (category(char) in ("Zs", "Co", "Cn") and not reserved):
+        return char
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
