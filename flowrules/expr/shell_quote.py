@@ -169,11 +169,11 @@ def default(words: Sequence[str]) -> str:
     """In the word of a `"${name:-word}"`.
 
     Raises:
-        ValueProblem: a value holds `}` or a single quote, which bash cannot read there, however they are escaped.
+        ValueProblem: a value holds what bash cannot read there, however it is escaped.
     """
     text = " ".join(words)
-    if "}" in text or "'" in text:
-        raise ValueProblem("holds a character that cannot stand in a quoted `${…}`", _VARIABLE_FIRST)
+    if "}" in text or "'" in text or "<(" in text or ">(" in text:
+        raise ValueProblem("holds characters that cannot stand in a quoted `${…}`", _VARIABLE_FIRST)
     return double([text])
 
 

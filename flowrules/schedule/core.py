@@ -1,0 +1,353 @@
+"""Decides which job starts when: events in, actions out, no clock and no effect of its own.
+
+    Planned, Checked, Ended, StopAsked ──▶ advance ──▶ Check, Start, Kill, Skipped, Blocked, Finished
+
+See `flowrules.schedule.states` for the life of a job, `queue` for the order, `pool` for the resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from flowrules.model.events import (
+    Action,
+    Blocked,
+    Capacity,
+    Check,
+    Checked,
+    Ended,
+    Event,
+    Finished,
+    Kill,
+    Planned,
+    SchedJob,
+    Skipped,
+    Start,
+    StopAsked,
+)
+from flowrules.schedule.pool import Grant, Pool
+from flowrules.schedule.queue import Queue
+from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
+
+LEAST_PATIENCE: Final = 16
+
+
+class Scheduler:
+    """The scheduler of one machine or block.
+
+    Jobs start by priority, then by the longest way to the end of the workflow in expected time, then those whose group
+    has begun, then by id; a job without room lets others pass, but at most as many as the machine has cores (or 16).
+
+    Args:
+        max_jobs: at most so many run at once.
+        keep_going: go on with jobs that do not depend on a failed one. Otherwise nothing new starts after a failure;
+            a job that was started before is still given its further attempts.
+    """
+
+    def __init__(self, capacity: Capacity, *, max_jobs: int | None = None, keep_going: bool = False) -> None:
+        if max_jobs is not None and max_jobs < 1:
+            raise ValueError("max_jobs must be at least 1")
+        self._max_jobs = max_jobs
+        self._keep_going = keep_going
+        self._pool = Pool(capacity)
+        self._jobs = Jobs()
+        self._queue = Queue(self._jobs, self._pool, max(LEAST_PATIENCE, capacity.cores))
+        self._running: dict[int, Grant] = {}
+        self._again: dict[int, None] = {}  # ready jobs that were started before
+        self._killed: set[int] = set()
+        self._stopped = False
+        self._failed = False
+        self._finished = False
+        self._actions: list[Action] = []
+
+    def advance(self, event: Event) -> list[Action]:
+        """What is to be done after an event, in order.
+
+        Each `Planned` is followed by one `Finished`, at once or later, unless another `Planned` comes before.
+
+        Raises:
+            ValueError: the event makes no sense: a need exceeds the capacity, jobs need each other in a circle, a job
+                is unknown or does not run. Nothing has changed then.
+        """
+        if isinstance(event, Planned):
+            self._planned(event)
+        elif isinstance(event, Checked):
+            self._checked(event)
+        elif isinstance(event, Ended):
+            self._ended(event)
+        else:
+            self._stop(event)
+        self._start()
+        self._finish()
+        actions, self._actions = self._actions, []
+        return actions
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many jobs are in each state."""
+        return {state: self._jobs.counts[state] for state in State if state is not State.ABSENT}
+
+    def state(self, job: int) -> State:
+        """Where a job is in its life."""
+        return self._jobs.state(job)
+
+    @property
+    def looks(self) -> int:
+        """How often a line of ready jobs was looked at, a measure of work."""
+        return self._queue.looks
+
+    # ── new jobs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _planned(self, event: Planned) -> None:
+        """Add jobs that are new; those known only get further needs, if they have not started.
+
+        A known job keeps its rank: what a new job adds behind it is not counted.
+        """
+        new, shapes = self._validated(event.jobs)
+        ranks = longest_paths(new)
+        jobs, queue = self._jobs, self._queue
+        self._finished = False
+        jobs.reach(max((job.id for job in new), default=-1))
+        for job, shape in zip(new, shapes, strict=True):
+            number = job.id
+            jobs.move(number, State.WAITING)
+            jobs.ask[number] = job.check
+            jobs.shape[number] = shape
+            jobs.retries[number] = max(0, job.retries)
+            jobs.priority[number] = job.priority
+            jobs.rank[number] = ranks[number]
+            if job.group is not None:
+                jobs.group[number] = queue.group_of(job.group)
+        state = jobs.state
+        for job in new:
+            needs = tuple(dict.fromkeys([need for need in job.needs if state(need) is not State.ABSENT]))
+            jobs.set_needs(job.id, needs)
+            jobs.waiting[job.id] = sum([state(need) not in SETTLED for need in needs])
+        fresh = {job.id for job in new}
+        for job in event.jobs:
+            if job.id not in fresh:
+                self._more_needs(job)
+        for job in new:
+            self._after_needs(job.id)
+
+    def _validated(self, listed: Sequence[SchedJob]) -> tuple[list[SchedJob], list[int]]:
+        """The jobs that are new, each once, and the lines of their shapes."""
+        jobs: dict[int, SchedJob] = {}
+        lines: dict[object, int] = {}
+        state = self._jobs.state
+        for job in listed:
+            if job.id < 0:
+                raise ValueError(f"a job has a negative id: {job}")
+            if state(job.id) is State.ABSENT and job.id not in jobs:
+                jobs[job.id] = job
+                if job.need not in lines:
+                    lines[job.need] = self._queue.line_of(self._pool.shape(job.need))
+        return list(jobs.values()), [lines[job.need] for job in jobs.values()]
+
+    def _more_needs(self, job: SchedJob) -> None:
+        jobs, number = self._jobs, job.id
+        if jobs.state(number) not in OPEN:
+            return
+        known = set(jobs.needs(number))
+        more = tuple(n for n in dict.fromkeys(job.needs) if n not in known and jobs.state(n) is not State.ABSENT)
+        if not more:
+            return
+        jobs.add_needs(number, more)
+        if any(jobs.state(need) not in SETTLED for need in more):
+            self._wait_again(number)
+            self._after_needs(number)
+
+    def _wait_again(self, job: int) -> None:
+        """A job that has not started waits for the needs it has now."""
+        if self._jobs.state(job) is not State.WAITING:
+            self._jobs.move(job, State.WAITING)
+        self._jobs.waiting[job] = self._jobs.unsettled(job)
+
+    def _after_needs(self, job: int) -> None:
+        """A waiting job whose needs may be settled, or lost."""
+        jobs = self._jobs
+        if jobs.state(job) is not State.WAITING:
+            return
+        if jobs.waiting[job]:
+            lost = self._lost_need(job) if self._failed else None
+            if lost is not None:
+                self._block(job, lost)
+        elif jobs.ask[job]:
+            if not self._is_closed():
+                jobs.move(job, State.ASKED)
+                self._actions.append(Check(job))
+        else:
+            jobs.move(job, State.READY)
+            self._queue.add(job)
+
+    def _lost_need(self, job: int) -> int | None:
+        return next((need for need in self._jobs.needs(job) if self._jobs.state(need) in LOST), None)
+
+    # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
+
+    def _checked(self, event: Checked) -> None:
+        jobs, job = self._jobs, event.job
+        state = jobs.state(job)
+        if state is State.ABSENT:
+            raise ValueError(f"job {job} was never planned")
+        for demanded in event.demand:
+            if jobs.state(demanded) is State.ABSENT:
+                raise ValueError(f"job {demanded}, which job {job} demands, was never planned")
+        if state is State.ASKED and not event.run:
+            jobs.move(job, State.SKIPPED)
+            self._actions.append(Skipped(job))
+            self._settled(job)
+        elif state in OPEN and event.run:
+            jobs.ask[job] = False
+            self._demand(job, event.demand)
+
+    def _demand(self, job: int, demand: Sequence[int]) -> None:
+        """A job must run, after those it demands: jobs that were skipped wait again, and with them who needs them."""
+        jobs = self._jobs
+        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
+        affected = dict.fromkeys([*revived, job])
+        for demanded in revived:
+            jobs.move(demanded, State.WAITING)
+            jobs.ask[demanded] = False
+            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        for number in affected:
+            self._wait_again(number)
+        for number in affected:
+            self._after_needs(number)
+
+    def _settled(self, job: int) -> None:
+        """Tell jobs that need this one."""
+        jobs = self._jobs
+        for user in sorted(jobs.users(job)):
+            if jobs.state(user) is State.WAITING and jobs.waiting[user]:
+                jobs.waiting[user] -= 1
+                if not jobs.waiting[user]:
+                    self._after_needs(user)
+
+    # ── attempts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _start(self) -> None:
+        """Start whatever finds room."""
+        while self._is_closed() and self._again and not self._is_full():
+            job = next(iter(self._again))
+            if not self._pool.fits(self._queue.shape(self._jobs.shape[job])):
+                return
+            self._launch(job)
+        while not self._is_closed() and not self._is_full():
+            found = self._queue.pop()
+            if found is None:
+                return
+            self._launch(found)
+
+    def _launch(self, job: int) -> None:
+        jobs = self._jobs
+        grant, slot = self._pool.take(self._queue.shape(jobs.shape[job]))
+        jobs.move(job, State.RUNNING)
+        jobs.attempts[job] += 1
+        self._again.pop(job, None)
+        self._running[job] = grant
+        self._queue.begin_group(job)
+        self._actions.append(Start(job, jobs.attempts[job], slot))
+
+    def _is_full(self) -> bool:
+        return self._pool.cores < 1 or (self._max_jobs is not None and len(self._running) >= self._max_jobs)
+
+    def _is_closed(self) -> bool:
+        """Whether nothing new may start."""
+        return self._stopped or (self._failed and not self._keep_going)
+
+    def _ended(self, event: Ended) -> None:
+        jobs, job = self._jobs, event.job
+        if jobs.state(job) is not State.RUNNING:
+            raise ValueError(f"job {job} ended and was not running")
+        again = not (event.ok or event.fatal or self._stopped or job in self._killed)
+        again = again and jobs.attempts[job] <= jobs.retries[job]
+        if again and event.next_need is not None:
+            jobs.shape[job] = self._queue.line_of(self._pool.shape(event.next_need))
+        self._pool.give(self._running.pop(job))
+        self._killed.discard(job)
+        if event.ok:
+            jobs.move(job, State.DONE)
+            self._settled(job)
+        elif again:
+            jobs.move(job, State.READY)
+            self._queue.add(job)
+            self._again[job] = None
+        else:
+            jobs.move(job, State.FAILED)
+            self._failed = True
+            self._block_users(job, job)
+
+    def _block_users(self, job: int, because: int) -> None:
+        """Block every job that cannot run any more, nearest first."""
+        jobs = self._jobs
+        reached = [job]
+        for lost in reached:
+            for user in sorted(jobs.users(lost)):
+                if jobs.state(user) in OPEN:
+                    jobs.move(user, State.BLOCKED)
+                    self._actions.append(Blocked(user, because))
+                    reached.append(user)
+
+    def _block(self, job: int, because: int) -> None:
+        self._jobs.move(job, State.BLOCKED)
+        self._actions.append(Blocked(job, because))
+        self._block_users(job, because)
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _stop(self, event: StopAsked) -> None:
+        self._stopped = True
+        self._again.clear()
+        if event.kill:
+            for job in sorted(self._running.keys() - self._killed):
+                self._killed.add(job)
+                self._actions.append(Kill(job))
+
+    def _finish(self) -> None:
+        if self._finished or self._running or (self._again and not self._stopped):
+            return
+        counts = self._jobs.counts
+        left = sum(counts[state] for state in OPEN)
+        if left and not self._is_closed():
+            if not counts[State.ASKED]:
+                stuck = [job for job in range(len(self._jobs)) if self._jobs.state(job) in OPEN][:10]
+                raise ValueError(f"jobs need each other in a circle, among them {stuck}")
+            return
+        self._finished = True
+        self._actions.append(Finished())
+
+    def sanity(self) -> None:
+        """Check from scratch all that must always be true; for tests.
+
+        Raises:
+            AssertionError: something is not.
+        """
+        jobs = self._jobs
+        free = Pool(self._pool.capacity)
+        shapes = [grant.shape for grant in self._running.values()]
+        assert free.cores - sum(shape.cores for shape in shapes) == self._pool.cores >= 0
+        assert free.memory - sum(shape.memory for shape in shapes) == self._pool.memory >= 0
+        assert min([0, *self._pool.custom, *self._pool.gpus.free]) == 0
+        assert self._running or self._pool.is_whole()
+        assert sorted(self._running) == [n for n in range(len(jobs)) if jobs.state(n) is State.RUNNING]
+        ready = []
+        for job in range(len(jobs)):
+            state = jobs.state(job)
+            needs = [jobs.state(need) for need in jobs.needs(job)]
+            if state is State.WAITING:
+                assert jobs.waiting[job] == jobs.unsettled(job)
+                assert jobs.waiting[job] or (jobs.ask[job] and self._is_closed())
+            elif state in (State.ASKED, State.READY):
+                assert all(need in SETTLED for need in needs)
+            if state in OPEN:
+                assert not any(need in LOST for need in needs)
+            if state is State.READY:
+                ready.append(job)
+        assert self._queue.ready() == ready
+        counted = [0] * len(State)
+        for job in range(len(jobs)):
+            counted[jobs.state(job)] += 1
+        assert counted == jobs.counts
