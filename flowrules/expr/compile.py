@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from flowrules.errors import FlowfileError, fail
 from flowrules.expr.access import attribute, element, part
 from flowrules.expr.calls import compile_call
-from flowrules.expr.data import gathered, items_of, kind_of
+from flowrules.expr.data import clip, gathered, items_of, kind_of
 from flowrules.expr.loops import compile_comprehension
 from flowrules.expr.names import (
     CAPITALS,

@@ -75,10 +75,11 @@ class Configurer:
                 self._settings.override(text)
             except FlowfileError as error:
                 self._fail(error)
+        readable = not self._broken
         for path, span in self._schemas:
             try:
                 source = self._files.source(path, span, "schema", "F405")
-                if not self._broken:
+                if readable:
                     apply_schema(self._settings, source, span)
             except FlowfileError as error:
                 self._fail(error)

@@ -46,13 +46,14 @@ def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_
         FlowfileError: all independent mistakes, sorted by file and place.
     """
     problems = Problems()
+    load = _Load(flowfile, disk, options, problems)
     try:
-        workflow = _Load(flowfile, disk, options, problems).run()
+        workflow = load.run()
     except FlowfileError as error:  # what ends a load at once: no Flowfile, or a budget that is spent
         problems.add(*error.diagnostics)
         workflow = None
     if workflow is None or len(problems):
-        raise FlowfileError(problems.all())
+        raise FlowfileError(problems.all(load.opened))
     return workflow
 
 
@@ -71,6 +72,11 @@ class _Load:
         self._statements = Statements(self._names, problems, self._files, options)
         self._disk = disk
         self._modules: dict[str, object] = {}
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """Every file that was read, in order."""
+        return tuple(self._files.opened)
 
     def run(self) -> Workflow | None:
         """The workflow; None where there are mistakes, which are kept."""
@@ -105,7 +111,7 @@ class _Load:
         return Workflow(
             rules=tuple(rules),
             default=default,
-            files=tuple(self._files.opened),
+            files=self.opened,
             lets=lets,
             globals=self._modules,
             env=env,
@@ -114,7 +120,7 @@ class _Load:
             envvars=envvars,
             hooks=hooks,
             load_reads=dict(world.reads),
-            warnings=self._problems.all(),
+            warnings=self._problems.all(self.opened),
         )
 
     def _import(self, site: Site) -> None:

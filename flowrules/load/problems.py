@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.span import Span
 
@@ -33,9 +35,9 @@ class Problems:
         for d in diagnostics:
             self._found.setdefault((d.message, d.span, d.severity), d)
 
-    def all(self) -> tuple[Diagnostic, ...]:
-        """Everything found, errors and warnings, in the order of files (as they were met) and places."""
-        order: dict[str, int] = {}
+    def all(self, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
+        """Everything found, errors and warnings, in the order of the files given, others after them, and of places."""
+        order = {name: i for i, name in enumerate(files)}
         for d in self._found.values():
             order.setdefault(d.span.source.name if d.span else "", len(order))
         return tuple(sorted(self._found.values(), key=lambda d: _place(d, order)))
