@@ -144,7 +144,8 @@ class FakeFiles:
         file = self._files[path]
         if file.content is None:
             return FileRecord(path, 0, self.tree_mtime_ns(path), self.digest(path))
-        return FileRecord(path, len(file.content), file.mtime_ns, self.digest(path))
+        size = len(file.content) if file.size is None else file.size
+        return FileRecord(path, size, file.mtime_ns, self.digest(path))
 
 
 class FakeHistory:
@@ -177,8 +178,8 @@ class FakeHistory:
         return self._texts.get(digest, "")
 
     def remember_text(self, digest: str, text: str) -> None:
-        """Keep the text of a command under its digest."""
-        self._texts[digest] = text
+        """Keep the text of a command under its digest; once is enough."""
+        self._texts.setdefault(digest, text)
 
     def started(
         self, outputs: Iterable[str], rule: str, wildcards: Mapping[str, str], attempt: int = 1, run: str = ""

@@ -11,10 +11,14 @@ DIGEST_LENGTH = 32
 """Hexadecimal digits of a digest: 128 bits of SHA-256, the fastest of hashlib on processors of this decade."""
 
 _CHUNK = 1 << 20
+_PAGE = 4096
 
 
-def open_regular(location: str) -> int:
+def open_regular(location: str) -> tuple[int, int]:
     """Open a regular file for reading without ever blocking.
+
+    Returns:
+        Descriptor and size in bytes.
 
     Raises:
         OSError: it cannot be opened or is a folder, pipe, device or socket.
@@ -23,13 +27,14 @@ def open_regular(location: str) -> int:
         fd = os.open(location, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except ValueError as error:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), location) from error
-    mode = os.fstat(fd).st_mode
+    status = os.fstat(fd)
+    mode = status.st_mode
     if not modes.S_ISREG(mode):
         os.close(fd)
         if modes.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
         raise OSError(errno.EINVAL, "not a regular file", location)
-    return fd
+    return fd, status.st_size
 
 
 def digest_file(location: str) -> str:
@@ -47,12 +52,10 @@ def sha256_file(location: str) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    fd = open_regular(location)
+    fd, size = open_regular(location)
     try:
-        chunk = os.read(fd, _CHUNK)
-        running = hashlib.sha256(chunk)
-        while len(chunk) == _CHUNK:
-            chunk = os.read(fd, _CHUNK)
+        running = hashlib.sha256(os.read(fd, min(size, _CHUNK)))
+        while chunk := os.read(fd, min(max(size, _PAGE), _CHUNK)):
             running.update(chunk)
     finally:
         os.close(fd)

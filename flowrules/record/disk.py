@@ -21,6 +21,7 @@ STATE_FOLDER = ".flowrules"
 _FIRST_SCAN = 16
 _NAMES_PER_MISS = 16
 _CHUNK = 1 << 20
+_PAGE = 4096
 _UNSEEN = Stamp(-1, 0)
 _new = tuple.__new__  # a third of the time of calling Stamp, of which a plan makes a million
 _TOPS = (".", "/")
@@ -265,13 +266,13 @@ class Disk:
         Raises:
             OSError: it cannot be read, is no regular file, or is larger than ``limit`` bytes.
         """
-        fd = open_regular(self.locate(path))
+        fd, size = open_regular(self.locate(path))
         try:
-            if os.fstat(fd).st_size > limit:
+            if size > limit:
                 raise OSError(errno.EFBIG, f"larger than {limit} bytes", path)
             chunks = []
             left = limit + 1
-            while left and (chunk := os.read(fd, min(left, _CHUNK))):
+            while left and (chunk := os.read(fd, min(left, max(size + 1, _PAGE), _CHUNK))):
                 chunks.append(chunk)
                 left -= len(chunk)
         finally:

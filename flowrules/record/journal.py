@@ -9,8 +9,8 @@ UTF-8 with control characters written ``\\XX``, parted by the ASCII unit separat
 holds no tab. Keys stand before the payload so that an index of a million lines is built without reading any JSON.
 
 What was appended is in the file (`write` has returned) after `Journal.flush`, and on disk after `Journal.sync`. A last
-line that is not whole is not there. Lines that are not whole with good ones after them are damage: they are counted and
-their keys, where they can be read, are told.
+line without its end is not there. Ended lines that are not whole are damage: they are counted, and their keys are told
+where they can be read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from zlib import crc32
 
@@ -49,13 +49,15 @@ class Scan:
         end: offset after the last good line.
         number: number of the last good line.
         count: good lines.
-        damaged: lines before ``end`` that are not whole or are missing.
+        damaged: lines that are ended and not whole, or are missing; not the rest of a line at the very end.
+        cut: keys of damaged lines after ``end``, as far as they can be read: a writer will cut these lines off.
     """
 
     end: int = 0
     number: int = 0
     count: int = 0
     damaged: int = 0
+    cut: list[bytes] = field(default_factory=list)
 
 
 def key_of(name: str) -> bytes:
@@ -121,6 +123,10 @@ def read_lines(fd: int, scan: Scan) -> Iterator[Line]:
             yield kind, keys, (offset - 1 - size) << _LENGTH_BITS | size
     scan.number = number
     scan.count = count
+    scan.damaged += len(bad)
+    for suspect in _suspects(bad):
+        scan.cut.append(suspect[1])
+        yield suspect
 
 
 def _suspects(bad: list[bytes]) -> Iterator[Line]:
@@ -157,6 +163,11 @@ def rewrite(path: str, lines: Iterable[tuple[bytes, bytes, bytes]]) -> None:
     finally:
         os.close(fd)
     sync_folder(os.path.dirname(path) or ".")
+
+
+def _sync_data(fd: int) -> None:
+    """Have the content of a file on disk; where the system offers no more than that, with its times."""
+    getattr(os, "fdatasync", os.fsync)(fd)
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:
@@ -296,7 +307,7 @@ class Journal:
         try:
             if os.fstat(self._fd).st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "it was removed while flowrules was running")
-            os.fdatasync(self._fd)
+            _sync_data(self._fd)
         except OSError as error:
             raise self._failed("write", error) from error
         self._unsynced = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import platform
@@ -37,6 +36,8 @@ class Owner:
     @classmethod
     def here(cls, run: str = "", command: str = "", since: float | None = None) -> Owner:
         """This process."""
+        import getpass
+
         try:
             user = getpass.getuser()
         except (OSError, KeyError):

@@ -104,7 +104,11 @@ class Store:
         try:
             store._load()
             if not read_only:
-                store._writer().settle()
+                journal = store._writer()
+                journal.settle()
+                for keys in journal.scan.cut:
+                    journal.append(b"s", [keys], encode(["", {}, 1, ""]))
+                journal.flush()
         except BaseException:
             store._writer().close()
             raise

@@ -158,7 +158,7 @@ def test_the_guard_of_a_killed_driver_is_waited_for(tmp_path):
 def test_a_guard_that_does_not_end_is_named(tmp_path):
     clock = FakeClock()
     told = []
-    with Driver(HOLD_WITH_GUARD, tmp_path, 30) as other:
+    with Driver(HOLD_WITH_GUARD, tmp_path, 10) as other:
         assert other.says() == "held"
         other.process.kill()
         other.process.wait()

@@ -376,7 +376,6 @@ def test_a_writer_goes_on_after_a_torn_end(directory, journal):
         content[:-5],
         content[:-1],
         content + b"garbage",
-        content + b"garbage\nmore\n",
         content + b"\0" * 5000,
     ):
         journal.write_bytes(torn)
@@ -390,12 +389,29 @@ def test_a_writer_goes_on_after_a_torn_end(directory, journal):
         store.close()
 
 
+def test_damage_at_the_end_is_told_once_and_its_jobs_stay_unfinished(directory, journal):
+    write_sample(directory)
+    content = journal.read_bytes()
+    journal.write_bytes(content[:-20] + b"###" + content[-17:] + b"garbage\n")
+    for read_only in (True, False):
+        store = Store.open(directory, read_only)
+        assert "2 of 15 lines of " in store.warnings[0]
+        assert store.unfinished("out/5")
+        assert store.unfinished("log\t5")
+        store.close()
+    store = Store.open(directory)
+    assert store.warnings == ()
+    assert store.unfinished("out/5")
+    assert store.unfinished("log\t5")
+    store.close()
+
+
 def test_every_damaged_line_is_told_and_only_its_jobs_run_again(directory, journal):
     write_sample(directory)
     content = journal.read_bytes()
     good = state_of(Store.open(directory, read_only=True))
     lines = content.splitlines(keepends=True)
-    for number, line in enumerate(lines[:-1]):
+    for number, line in enumerate(lines):
         damaged = line[:-10] + b"#########\n"
         journal.write_bytes(b"".join([*lines[:number], damaged, *lines[number + 1 :]]))
         store = Store.open(directory, read_only=True)
