@@ -9,7 +9,7 @@ shift
 flowrules "$@"
 
 echo
-sed -n '/^| rank/,/^| 5 /p' "$results/ranking.md"
+sed -n '/^| *rank/,/^| *5 /p' "$results/ranking.md"
 echo
 echo "table  examples/molecules/$results/ranking.csv (all), ranking.md (the first ones)"
 echo "plot   examples/molecules/$results/ionization-energies.svg, .png"

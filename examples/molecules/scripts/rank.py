@@ -19,7 +19,7 @@ def experiment(molecule):
     return known.get("ionization energy") if vertical is None else vertical
 
 
-def table(paths):
+def ranking(paths):
     """A row for each molecule, the highest ionization energy first."""
     results = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     results.sort(key=lambda result: (-result["ionization_energy"], result["molecule"]))
@@ -35,20 +35,25 @@ def show(value):
     return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-rows = list(table(job.input))
+rows = list(ranking(job.input))
 with open(job.output.csv, "w", encoding="utf-8", newline="") as file:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([show(cell) for cell in row] for row in rows)
 
+best = [[show(cell) for cell in row] for row in rows[: job.params.top]]
+table = [[name.replace("_", " ") for name in COLUMNS], *best]
+widths = [max(len(cells[column]) for cells in table) for column in range(len(COLUMNS))]
+head, *body = ("| " + " | ".join(map(str.rjust, cells, widths)) + " |" for cells in table)
+
 lines = [
-    f"# The {min(job.params.top, len(rows))} of {len(rows)} molecules that hold their electrons best",
+    f"# The {len(best)} of {len(rows)} molecules that hold their electrons best",
     "",
     f"Vertical ionization energies in eV by {job.params.method}; measured ones as far as ase has them.",
     "",
-    "| " + " | ".join(name.replace("_", " ") for name in COLUMNS) + " |",
-    "| --: | :-- | :-- | --: | --: | --: |",
-    *("| " + " | ".join(show(cell) for cell in row) + " |" for row in rows[: job.params.top]),
+    head,
+    "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|",
+    *body,
 ]
 differences = [row[-1] for row in rows if row[-1] is not None]
 if differences:
