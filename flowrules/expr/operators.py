@@ -51,7 +51,8 @@ def add(world: World, span: Span, a: object, b: object) -> object:
         left, right = items_of(a) or (), items_of(b) or ()
         world.meter.take(2 * (len(left) + len(right)), span)
         return gathered([*left, *right])
-    if isinstance(a, str | Pattern) or isinstance(b, str | Pattern):
+    quantity = isinstance(a, Quantity) or isinstance(b, Quantity)
+    if not quantity and (isinstance(a, str | Pattern) or isinstance(b, str | Pattern)):
         hint = 'write numbers into text with an f-string, `f"{x}.txt"`, or `str(x)`'
         if is_list(a) or is_list(b):
             hint = 'put the text into a list, `[x]`, or join the list: `join(list, " ")`'

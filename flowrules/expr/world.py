@@ -97,15 +97,15 @@ class World:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.reader = reader
-        self.config: Mapping[str, object] = config or {}
-        self.meter = meter or Meter()
-        self.modules: Mapping[str, object] = modules or {}
+        self.config: Mapping[str, object] = config if config is not None else {}
+        self.meter = meter if meter is not None else Meter()
+        self.modules: Mapping[str, object] = modules if modules is not None else {}
         self.env = env
         self.values: dict[str, object] = {}
         self.reads: dict[str, Span] = {}
         """Every path that was asked for, with the first place that asked."""
         self.warnings: dict[Diagnostic, None] = {}
-        self._lets: Mapping[str, Evaluable] = lets or {}
+        self._lets: Mapping[str, Evaluable] = lets if lets is not None else {}
         self._active: dict[str, Span] = {}
         self._failed: dict[str, FlowfileError] = {}
 
