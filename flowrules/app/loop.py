@@ -113,6 +113,7 @@ class Loop:
         self._replan_wanted = False
         self._replan_cost = 0.0
         self._replan_at = 0.0
+        self._plans_on_the_way = 0
         self._finished = False
         self._expected = expected_times(planned)
 
@@ -132,6 +133,8 @@ class Loop:
         while self._events and not self._finished:
             events, self._events = self._events, []
             for event in events:
+                if isinstance(event, PlannedEvent):
+                    self._plans_on_the_way -= 1
                 for action in self._scheduler.advance(event):
                     self._perform(action)
             self._start_prepared()
@@ -209,6 +212,7 @@ class Loop:
                 )
             )
         self._temps.learn(plan, active)
+        self._plans_on_the_way += 1
         self._events.append(PlannedEvent(time.monotonic(), tuple(jobs)))
 
     def _need(self, job: Job, attempt: int = 1) -> Need:
@@ -254,7 +258,8 @@ class Loop:
             self._killed.add(action.job)
             self._executor.kill(action.job)
         elif isinstance(action, Finished):
-            self._finished = not (self._replan_wanted and not self._stops)
+            more = self._plans_on_the_way or (self._replan_wanted and not self._stops)
+            self._finished = not more
 
     def _prepare(self, start: Start) -> None:
         job = self.book.plan.jobs[start.job]

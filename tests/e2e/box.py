@@ -76,7 +76,8 @@ class Box:
         for job in plan["jobs"]:
             values = " ".join(f"{k}={v}" for k, v in job["wildcards"].items())
             label = f"{job['rule']} {values}" if values else job["rule"]
-            result.setdefault(job["decision"], []).append(label)
+            if job["decision"] in ("run", "may run"):
+                result.setdefault(job["decision"], []).append(label)
         return result
 
     def history(self, *args: str) -> list[dict]:
