@@ -95,6 +95,9 @@ class BrokenConfig(Mapping[str, object]):
     def __contains__(self, key: object) -> NoReturn:
         raise AlreadyTold
 
+    def __bool__(self) -> bool:
+        return True
+
     def __iter__(self) -> Iterator[str]:
         raise AlreadyTold
 

@@ -11,7 +11,6 @@ from flowrules.errors import did_you_mean, fail
 from flowrules.expr.paths import glob_files
 from flowrules.model.pattern import Pattern, normalize
 from flowrules.model.values import Unknown
-from flowrules.plan.index import RuleIndex
 from flowrules.ports import FileView
 from flowrules.span import Source, Span
 from flowrules.syntax.reader import decode_source
@@ -103,35 +102,6 @@ class LoadReader:
     def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]] | Unknown:
         """Existing files that match; see `flowrules.ports.Reader`."""
         return glob_files(self._disk, pattern)
-
-
-class RuleAwareReader(LoadReader):
-    """As `LoadReader`, but what some rule makes is unknown."""
-
-    def __init__(self, disk: FileView, makers: RuleIndex) -> None:
-        super().__init__(disk)
-        self._makers = makers
-
-    def _waits(self, path: str) -> Unknown | None:
-        return Unknown(frozenset({path})) if self._makers.candidates(path) else None
-
-    def read(self, path: str) -> bytes | Unknown:
-        """Content of a file; see `flowrules.ports.Reader`."""
-        return self._waits(path) or super().read(path)
-
-    def exists(self, path: str) -> bool | Unknown:
-        """Whether a file is there; see `flowrules.ports.Reader`."""
-        return self._waits(path) or super().exists(path)
-
-    def size(self, path: str) -> int | Unknown:
-        """Bytes of a file, or of all files below a folder; see `flowrules.ports.Reader`."""
-        return self._waits(path) or super().size(path)
-
-    def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]] | Unknown:
-        """Existing files that match; see `flowrules.ports.Reader`."""
-        folder = (pattern if isinstance(pattern, str) else pattern.prefix).rpartition("/")[0]
-        makes_some = self._makers.checkpoint_outputs or self._makers.candidates(folder or ".")
-        return Unknown(frozenset({str(pattern)})) if makes_some else super().glob(pattern)
 
 
 def beside(path: str, folder: str) -> str:

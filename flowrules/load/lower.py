@@ -17,7 +17,8 @@ from flowrules.load.configure import Configurer
 from flowrules.load.constraints import Constraints, read_constraints
 from flowrules.load.crosscheck import check_outputs, rule_order, wildcard_owners
 from flowrules.load.draft import Draft, draft_of
-from flowrules.load.files import Files, LoadReader, RuleAwareReader
+from flowrules.load.files import Files, LoadReader
+from flowrules.load.makers import Makers, RuleAwareReader
 from flowrules.load.names import Names
 from flowrules.load.options import LoadOptions
 from flowrules.load.outputs import FilesTable
@@ -25,9 +26,7 @@ from flowrules.load.problems import Problems
 from flowrules.load.rules import RuleMaker
 from flowrules.load.shellnames import ShellScope
 from flowrules.load.statements import Branches, Statements
-from flowrules.model.rule import Rule
 from flowrules.model.workflow import Workflow
-from flowrules.plan.index import RuleIndex
 from flowrules.ports import FileView
 from flowrules.span import Span
 from flowrules.syntax import tree
@@ -85,7 +84,7 @@ class _Load:
         self._statements.min_version(self._found)
         config = self._configurer.finish(self._options)
         env = None if self._options.untrusted else self._options.environ
-        world = World(LoadReader(self._disk), self._names.lets, config, modules=self._modules, env=env)
+        world = self._world(config, env)
         self._names.world = world
         branches = Branches(self._names, self._problems)
         self._collector.settle(branches.choose, branches.include_path)
@@ -97,17 +96,21 @@ class _Load:
             table.of(draft)
         check_outputs(drafts, table, order, self._problems)
         lets = self._names.compile_all()
-        later = self._later_world(drafts, table, world, config, env)
-        shell = ShellScope(later, frozenset(self._found.lets), wildcard_owners(drafts, table))
+        makers = Makers(drafts, table)
+        reader = RuleAwareReader(self._disk, makers)
+        later = World(reader, self._names.lets, config, meter=world.meter, modules=self._modules, env=env)
+        owners = wildcard_owners(drafts, table)
+        shell = ShellScope(later, lambda: self._world(config, env), frozenset(self._found.lets), owners)
         maker = RuleMaker(self._names, self._problems, Actions(self._names, self._problems, self._files, shell), later)
         rules = [rule for draft in drafts if (rule := maker.rule(draft, table.of(draft))) is not None]
         hooks = self._statements.hooks(self._found, maker.actions, shell)
         envvars = self._statements.envvars(self._found)
-        self._check_reads(world, drafts)
+        self._check_reads(world, drafts, makers)
         default = self._default(drafts, maker.defaults)
-        self._problems.add(*world.warnings)
+        self._problems.add(*world.warnings, *later.warnings)
         if len(self._problems):
             return None
+        shell.loaded = True
         return Workflow(
             rules=tuple(rules),
             default=default,
@@ -122,6 +125,9 @@ class _Load:
             load_reads=dict(world.reads),
             warnings=self._problems.all(self.opened),
         )
+
+    def _world(self, config: Mapping[str, object], env: Mapping[str, str] | None) -> World:
+        return World(LoadReader(self._disk), self._names.lets, config, modules=self._modules, env=env)
 
     def _import(self, site: Site) -> None:
         module = self._statements.imported(site)
@@ -153,40 +159,11 @@ class _Load:
             shared = shared.under(read_constraints(site.node.items, site.origin, self._names, self._problems))
         return shared
 
-    def _later_world(
-        self,
-        drafts: list[Draft],
-        table: FilesTable,
-        world: World,
-        config: Mapping[str, object],
-        env: Mapping[str, str] | None,
-    ) -> World:
-        """Evaluates constants for command texts: what rules make is not known yet there."""
-        stand_ins = []
-        for draft in drafts:
-            files = table.of(draft)
-            if not files.broken:
-                rule = Rule(
-                    draft.name,
-                    draft.index,
-                    draft.node.name_span,
-                    wildcards=files.wildcards,
-                    constraints=files.constraints.regexes,
-                    choices=files.constraints.choices,
-                    outputs=files.outputs,
-                    logs=files.logs,
-                    benchmarks=files.benchmarks,
-                )
-                stand_ins.append(rule)
-        self._makers = RuleIndex(stand_ins)
-        reader = RuleAwareReader(self._disk, self._makers)
-        return World(reader, self._names.lets, config, meter=world.meter, modules=self._modules, env=env)
-
-    def _check_reads(self, world: World, drafts: list[Draft]) -> None:
+    def _check_reads(self, world: World, drafts: list[Draft], makers: Makers) -> None:
         """Files that were read at load may be made by no rule."""
         places = {draft.name: draft.place("output") for draft in drafts}
         for path, span in world.reads.items():
-            for rule, _ in self._makers.candidates(path)[:1]:
+            for rule in makers.of(path)[:1]:
                 message = f"`{path}` is read while the Flowfile is loaded, but rule `{rule.name}` makes it"
                 hint = "rules, branches, outputs and constraints are settled before any job runs"
                 related = Related(f"rule `{rule.name}` makes it here", places[rule.name])
