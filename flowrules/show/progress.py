@@ -53,7 +53,7 @@ def failure_lines(event: JobEnded, position: str, color: bool, tail: bool = True
     for line in event.log_tail.rstrip("\n").split("\n") if event.log_tail.strip() else ():
         yield f"{paint('    |', 'dim', color)} {escape(line.rstrip().expandtabs(4))}".rstrip()
     if event.log:
-        yield f"    log: {escape(event.log)}"
+        yield f"    log: {escape(event.log)}{'' if event.log_tail.strip() else ' (empty)'}"
 
 
 def plan_line(tally: Tally) -> str:
@@ -61,7 +61,7 @@ def plan_line(tally: Tally) -> str:
     rows = [(row.name, row.total) for row in tally.rules.values() if row.total]
     named = ", ".join(f"{escape(name)} {number:,}" for name, number in rows[:8])
     more = f", {counted(len(rows) - 8, 'more rule')}" if len(rows) > 8 else ""
-    return f"{counted(tally.total, 'job')} to run: {named}{more}" if rows else "nothing to run"
+    return f"{counted(tally.total, 'job')} to run: {named}{more}" if rows else "nothing to do: everything is up to date"
 
 
 def summary_lines(tally: Tally, failures: list[JobEnded], summary: RunSummary, color: bool) -> Iterator[str]:

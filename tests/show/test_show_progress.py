@@ -288,7 +288,7 @@ def test_quiet_tells_only_what_went_wrong():
     watched.observer.finished(RunSummary(2))
     watched.observer.close()
     assert watched.text().startswith(
-        "[3/5] failed: relax mol=m1: exit status 1 after 3.2s\n    log: l\nfailed after 2.0s"
+        "[3/5] failed: relax mol=m1: exit status 1 after 3.2s\n    log: l (empty)\nfailed after 2.0s"
     )
     good = Watched(QuietObserver)
     good.observer.plan_ready(plan)
