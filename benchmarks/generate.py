@@ -1,0 +1,112 @@
+"""Writes the workflows that are measured, the same graph for each program: Flowfile, ninja file, Makefile, or a list.
+
+`plan_graph`: for each sample a chain of three rules, then one merge of all; what planning is measured with.
+`launch_graph`: one small file a job and nothing between them; what starting jobs is measured with.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+RULES_PER_SAMPLE = 3
+
+
+def samples_of(jobs: int) -> int:
+    """How many chains make about this many jobs, the merge included."""
+    return max(1, (jobs - 1) // RULES_PER_SAMPLE)
+
+
+def plan_graph(folder: Path, jobs: int) -> int:
+    """Writes the chains and the merge, with one source file a sample.
+
+    Returns:
+        the number of jobs.
+    """
+    samples = samples_of(jobs)
+    names = [f"s{number}" for number in range(samples)]
+    for part in ("src", "a", "b", "c"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / "src" / f"{name}.txt").write_text(f"{name}\n")
+    (folder / "samples.txt").write_text("".join(f"{name}\n" for name in names))
+    (folder / "Flowfile").write_text(_PLAN_FLOWFILE)
+    with open(folder / "build.ninja", "w") as ninja:
+        ninja.write("rule copy\n  command = cp $in $out\nrule merge\n  command = xargs cat < names > $out\n")
+        ninja.write("  rspfile = names\n  rspfile_content = $in\n")
+        for name in names:
+            for source, target in (("src", "a"), ("a", "b"), ("b", "c")):
+                ninja.write(f"build {target}/{name}.txt: copy {source}/{name}.txt\n")
+        ninja.write("build merged.txt: merge " + " ".join(f"c/{name}.txt" for name in names) + "\n")
+    with open(folder / "Makefile", "w") as makefile:
+        makefile.write("SAMPLES := $(shell cat samples.txt)\n")
+        makefile.write("merged.txt: $(SAMPLES:%=c/%.txt)\n\tcat $^ > $@\n")
+        for source, target in (("src", "a"), ("a", "b"), ("b", "c")):
+            makefile.write(f"{target}/%.txt: {source}/%.txt\n\tcp $< $@\n")
+        makefile.write(".SECONDARY:\n.SUFFIXES:\nMAKEFLAGS += -rR\nMakefile samples.txt: ;\n")
+    return samples * RULES_PER_SAMPLE + 1
+
+
+def build_plan_graph(folder: Path) -> None:
+    """Makes the files of the graph without any of the programs, each newer than its inputs."""
+    names = (folder / "samples.txt").read_text().split()
+    outputs = [folder / part / f"{name}.txt" for part in ("a", "b", "c") for name in names]
+    start = time.time_ns() - 10**9
+    for order, path in enumerate([*outputs, folder / "merged.txt"]):
+        path.write_text("x\n")
+        os.utime(path, ns=(start + order, start + order))
+    for path in (folder / "src").iterdir():
+        os.utime(path, ns=(start - 1, start - 1))
+
+
+def launch_graph(folder: Path, jobs: int) -> None:
+    """Writes jobs that each make one small file with nothing but the shell, and depend on nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "out").mkdir()
+    names = [f"j{number}" for number in range(jobs)]
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    (folder / "Flowfile").write_text(_LAUNCH_FLOWFILE)
+    (folder / "Makefile").write_text(
+        "all: $(patsubst %,out/%,$(shell cat names.txt))\nout/%:\n\t@echo $* > $@\n.SUFFIXES:\nMAKEFLAGS += -rR\n"
+    )
+    with open(folder / "build.ninja", "w") as ninja:
+        ninja.write("rule echo\n  command = echo $out > $out\n")
+        for name in names:
+            ninja.write(f"build out/{name}: echo\n")
+
+
+_PLAN_FLOWFILE = """\
+let SAMPLES = lines("samples.txt")
+
+rule merge:
+    input: expand("c/{sample}.txt", sample=SAMPLES)
+    output: "merged.txt"
+    shell: "cat {input} > {output}"
+
+rule first:
+    input: "src/{sample}.txt"
+    output: "a/{sample}.txt"
+    shell: "cp {input} {output}"
+
+rule second:
+    input: "a/{sample}.txt"
+    output: "b/{sample}.txt"
+    shell: "cp {input} {output}"
+
+rule third:
+    input: "b/{sample}.txt"
+    output: "c/{sample}.txt"
+    shell: "cp {input} {output}"
+"""
+
+_LAUNCH_FLOWFILE = """\
+let NAMES = lines("names.txt")
+
+rule all:
+    input: expand("out/{name}", name=NAMES)
+
+rule echo:
+    output: "out/{name}"
+    shell: "echo {name} > {output}"
+"""
