@@ -17,7 +17,7 @@ Entry: TypeAlias = tuple[float, float, int, int]
 
 _Head: TypeAlias = tuple[Entry, int, int]  # with the index of the line, and its version
 
-LOOK: Final = 64
+LOOK: Final = 32
 """How many shapes without room are passed over in one search."""
 
 
