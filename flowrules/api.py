@@ -165,7 +165,7 @@ class PlannedWorkflow:
             done = execute(self._loaded, request, self._disk, observer)
         finally:
             observer.close()
-        plan, result = done.planned.plan, done.result
+        plan, result = done.plan, done.result
 
         def labels(ids: Sequence[int]) -> tuple[str, ...]:
             return tuple(plan.jobs[i].label for i in ids)

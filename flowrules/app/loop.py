@@ -37,6 +37,7 @@ from flowrules.model.job import Job
 from flowrules.model.order import Outcome
 from flowrules.model.plan import Decision
 from flowrules.model.progress import JobEnded, JobStarted
+from flowrules.model.record import Record
 from flowrules.plan.build import Planned, protected_outputs
 from flowrules.plan.group import groups_of
 from flowrules.ports import Executor, Observer
@@ -141,11 +142,7 @@ class Loop:
             self._maybe_replan()
         if self._finished:
             return
-        for outcome in self._executor.wait(self._patience()):
-            self._ended(self._running.pop(outcome.job), outcome, time.monotonic() + self._settings.latency_wait)
-        late, self._late = self._late, []
-        for attempt, outcome, deadline in late:
-            self._ended(attempt, outcome, deadline)
+        self._collect()
         self._heed_stops()
         self._maybe_replan()
         self._keep_record()
@@ -232,7 +229,6 @@ class Loop:
             return
         self._replan_wanted = False
         begin = now
-        self._store.flush()
         self.planned = self._replan()
         self.book.merge(self.planned.plan, self._submitted)
         self._replan_at = time.monotonic()
@@ -299,16 +295,7 @@ class Loop:
         """Starts what was prepared, once the record of it is in the file: after a crash no start is unknown."""
         if not self._to_start:
             return
-        while True:
-            try:
-                self._store.flush()
-                break
-            except StateError as error:
-                self._observer.message(f"{error.message}; nothing starts until this is mended")
-                time.sleep(FULL_DISK_PAUSE)
-                self._heed_stops()
-                if self._stops > 1:
-                    raise
+        self._flush()
         for attempt in self._to_start:
             self._running[attempt.job.id] = attempt
             self._executor.start(attempt.order)
@@ -343,18 +330,42 @@ class Loop:
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ended(self, attempt: Attempt, outcome: Outcome, deadline: float) -> None:
-        job = attempt.job
-        record = self._workshop.finish(attempt, outcome, patient=time.monotonic() < deadline and not self._stops)
-        if record is None:
-            self._late.append((attempt, outcome, deadline))
-            return
-        ok = record.status == "done"
-        if not ok and (job.id in self._killed):
-            record.status = "killed"
-        self._killed.discard(job.id)
-        self._store.ended(record, job.outputs)
-        self._store.flush()
+    def _collect(self) -> None:
+        """Waits for attempts to end, and records them with one write before anything is concluded from them."""
+        deadline = time.monotonic() + self._settings.latency_wait
+        ended = [(self._running.pop(o.job), o, deadline) for o in self._executor.wait(self._patience())]
+        late, self._late = self._late, []
+        recorded = []
+        for attempt, outcome, until in (*late, *ended):
+            record = self._workshop.finish(attempt, outcome, patient=time.monotonic() < until and not self._stops)
+            if record is None:
+                self._late.append((attempt, outcome, until))
+                continue
+            if record.status != "done" and attempt.job.id in self._killed:
+                record.status = "killed"
+            self._killed.discard(attempt.job.id)
+            self._store.ended(record, attempt.job.outputs)
+            recorded.append((attempt, record))
+        if recorded:
+            self._flush()
+            for attempt, record in recorded:
+                self._conclude(attempt, record)
+
+    def _flush(self) -> None:
+        """Has everything recorded in the file. While the disk is full nothing starts and nothing is concluded."""
+        while True:
+            try:
+                return self._store.flush()
+            except StateError as error:
+                self._observer.message(f"{error.message}; nothing starts until this is mended")
+                time.sleep(FULL_DISK_PAUSE)
+                self._heed_stops()
+                if self._stops > 1:
+                    raise
+
+    def _conclude(self, attempt: Attempt, record: Record) -> None:
+        """What follows from an attempt that ended."""
+        job, ok = attempt.job, record.status == "done"
         number = attempt.order.attempt
         retries = self.planned.commands.retries(job, self._settings.retries)
         will_retry = not ok and record.status != "killed" and number <= retries and not self._stops

@@ -23,6 +23,7 @@ from flowrules.execute import machine
 from flowrules.execute.guard import start_guard, sweep
 from flowrules.execute.local import LocalExecutor
 from flowrules.model.events import Capacity
+from flowrules.model.plan import Plan
 from flowrules.model.progress import RunSummary
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned
@@ -39,10 +40,10 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that is over: its result, the plan as it was in the end, and how long it took in seconds."""
+    """A run that is over: its result with the plan it speaks of, and how long it took in seconds."""
 
     result: Result
-    planned: Planned
+    plan: Plan
     elapsed: float
 
     @property
@@ -85,13 +86,14 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
             observer.message(warning)
         planned = plan(workflow, request, disk, store)
         observer.plan_ready(planned.plan)
+        plan_in_the_end = planned.plan
         if request.run.touch:
             result = touch(planned, disk, store, observer, run_id)
         elif planned.plan.to_run() or planned.plan.may_run():
-            result = _run_jobs(workflow, request, disk, observer, lock, store, planned, run_id, stack)
+            result, plan_in_the_end = _run_jobs(workflow, request, disk, observer, lock, store, planned, run_id, stack)
         else:
             result = Result()
-        done = Run(result, planned, time.monotonic() - begun)
+        done = Run(result, plan_in_the_end, time.monotonic() - begun)
         observer.finished(RunSummary(done.elapsed, result.interrupted))
         return done
 
@@ -106,7 +108,7 @@ def _run_jobs(
     planned: Planned,
     run_id: str,
     stack: ExitStack,
-) -> Result:
+) -> tuple[Result, Plan]:
     settings = request.run
     capacity = capacity_of(settings)
     guard = start_guard(run_id, [lock.fileno()])
@@ -143,7 +145,7 @@ def _run_jobs(
     run_hooks(workflow, "success" if ok else "error", observer)
     counts = {"done": len(result.done), "failed": len(result.failed), "blocked": len(result.blocked)}
     store.end_run(run_id, time.time(), counts)
-    return result
+    return result, loop.book.plan
 
 
 def _take_over(lock: HeldLock, observer: Observer) -> None:
