@@ -222,16 +222,20 @@ def _crossings(layers: _Layers) -> int:
 
 def _fits_better_sideways(layers: _Layers, sizes: Sequence[tuple[float, float]]) -> bool:
     """Whether left to right is nearer to the shape of a page than top to bottom."""
-    nodes = len(sizes)
-    rows = [[v for v in row if v < nodes] for row in layers.rows]
+    return _misfit(*_extent(layers, sizes, 0, 1)) <= _misfit(*reversed(_extent(layers, sizes, 1, 0)))
 
-    def shape(along: int, across: int) -> float:
-        length = sum(max([sizes[v][along] for v in row], default=0.0) + LAYER_GAP for row in rows)
-        return length / max([sum(sizes[v][across] + GAP for v in row) for row in rows], default=1.0)
 
-    page = 1.5
-    wide, tall = shape(0, 1), 1 / max(shape(1, 0), 1e-9)
-    return max(wide / page, page / wide) <= max(tall / page, page / tall) if wide and tall else True
+def _misfit(width: float, height: float) -> float:
+    """How far a picture is from the shape of a page; too wide is worse than too high, as people scroll down."""
+    ratio = (width + LAYER_GAP) / (height + LAYER_GAP) / 1.5
+    return 1.5 * ratio if ratio > 1 else 1 / ratio
+
+
+def _extent(layers: _Layers, sizes: Sequence[tuple[float, float]], along: int, across: int) -> tuple[float, float]:
+    """About how long and how wide the picture gets, if layers follow each other along an axis (0: x, 1: y)."""
+    ends = _bands(layers, [size[along] for size in sizes], len(sizes))[1]
+    broad = [sum([sizes[v][across] + GAP if v < len(sizes) else BEND_GAP for v in row]) for row in layers.rows]
+    return max(ends, default=0.0), max(broad, default=0.0)
 
 
 def _places(layers: _Layers, across: Sequence[float], nodes: int) -> list[float]:
@@ -250,9 +254,11 @@ def _places(layers: _Layers, across: Sequence[float], nodes: int) -> list[float]
         offsets.append(offsets_here)
         for vertex, at in zip(row, offsets_here, strict=True):
             places[vertex] = at - offset / 2
-    both = [lower + upper for lower, upper in zip(layers.lower, layers.upper, strict=True)]
+    lower = [[(n, len(layers.upper[n]) ** -2.0) for n in near] for near in layers.lower]
+    upper = [[(n, len(layers.lower[n]) ** -2.0) for n in near] for near in layers.upper]
+    both = [below + above for below, above in zip(lower, upper, strict=True)]
     for sweep in range(12):
-        beside = both if sweep >= 8 else layers.lower if sweep % 2 == 0 else layers.upper
+        beside = both if sweep >= 8 else lower if sweep % 2 == 0 else upper
         numbers = range(len(layers.rows)) if sweep % 2 == 0 else range(len(layers.rows) - 1, -1, -1)
         for number in numbers:
             _settle(layers.rows[number], offsets[number], beside, places, nodes)
@@ -261,14 +267,21 @@ def _places(layers: _Layers, across: Sequence[float], nodes: int) -> list[float]
 
 
 def _settle(
-    row: Sequence[int], offsets: Sequence[float], beside: Sequence[Sequence[int]], places: list[float], nodes: int
+    row: Sequence[int],
+    offsets: Sequence[float],
+    beside: Sequence[Sequence[tuple[int, float]]],
+    places: list[float],
+    nodes: int,
 ) -> None:
-    """Move the vertices of a layer as near to their neighbours as order and gaps allow: pool adjacent violators."""
+    """Move the vertices of a layer as near to their neighbours as order and gaps allow: pool adjacent violators.
+
+    ``beside`` has the neighbours of each vertex with how strongly they pull: one with many edges pulls little on each.
+    """
     blocks: list[tuple[float, float, int]] = []  # weighted mean, weight, how many vertices
     for vertex, offset in zip(row, offsets, strict=True):
-        near = beside[vertex]
-        wanted = _mean([places[n] for n in near], places[vertex]) - offset
-        weight = 0.1 if not near else 1.0 if vertex < nodes else 4.0
+        pull = sum([weight for _, weight in beside[vertex]])
+        wanted = (sum([places[n] * weight for n, weight in beside[vertex]]) / pull if pull else places[vertex]) - offset
+        weight = 0.1 if not pull else 1.0 if vertex < nodes else 4.0
         number = 1
         while blocks and blocks[-1][0] > wanted:
             other, other_weight, other_number = blocks.pop()

@@ -127,7 +127,10 @@ def test_nothing_to_run_draws_nothing():
     live.message("hello")
     live.plan_ready(Builder().plan)
     live.finished(RunSummary(0))
-    assert live.output.stream.getvalue() == "hello\nnothing to do: everything is up to date\ndone in 0.00s: nothing had to run\n"
+    assert (
+        live.output.stream.getvalue()
+        == "hello\nnothing to do: everything is up to date\ndone in 0.00s: nothing had to run\n"
+    )
 
 
 SCRIPT = """
