@@ -115,6 +115,7 @@ class Loop:
         self._replan_cost = 0.0
         self._replan_at = 0.0
         self._plans_on_the_way = 0
+        self._asked: frozenset[str] = frozenset()
         self._finished = False
         self._expected = expected_times(planned)
 
@@ -208,6 +209,7 @@ class Loop:
                     group=groups[number],
                 )
             )
+        self._asked = frozenset(plan.targets)
         self._temps.learn(plan, active)
         self._plans_on_the_way += 1
         self._events.append(PlannedEvent(time.monotonic(), tuple(jobs)))
@@ -305,16 +307,13 @@ class Loop:
         """Everything a job that may run depends on is settled: must it run?"""
         job = self.book.plan.jobs[number]
         reason = self.planned.judge.first(job)
-        if reason is None and any(self._disk.stat(p) is None and p in self._asked() for p in job.outputs):
+        if reason is None and any(self._disk.stat(p) is None and p in self._asked for p in job.outputs):
             reason = self.book.plan.reasons[number][0]
         demand: list[int] = []
         if reason is not None:
             self.book.plan.reasons[number] = (reason,)
             self._demand(job, demand, set())
         self._events.append(Checked(time.monotonic(), number, reason is not None, tuple(demand)))
-
-    def _asked(self) -> tuple[str, ...]:
-        return self.book.plan.targets
 
     def _demand(self, job: Job, order: list[int], seen: set[int]) -> None:
         """Jobs that were not run and whose missing outputs a job needs, makers first."""
@@ -397,7 +396,7 @@ class Loop:
         """A job is done or need not run: temp files it was the last to need go, and a checkpoint is looked at."""
         plan = self.book.plan
         if not plan.unknown:
-            gone = self._temps.settled(job, plan, keep=frozenset(plan.targets))
+            gone = self._temps.settled(job, plan, keep=self._asked)
             for path in gone:
                 self._workshop.fresh.pop(path, None)
         if job.rule.checkpoint and plan.unknown:
