@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from flowrules.errors import did_you_mean, fail, suggestion
+from flowrules.expr.access import element
 from flowrules.expr.builtins import BUILTINS
 from flowrules.expr.scope import Context, Piece, constant
 from flowrules.expr.world import World
@@ -139,6 +140,9 @@ def config_value(path: Sequence[str], span: Span) -> Piece:
     def read(world: World, job: Mapping[str, object], frame: list[object]) -> object:
         value: object = world.config
         for i, key in enumerate(keys):
+            if isinstance(value, list) and key.isdigit():
+                value = element(world, span, value, int(key))
+                continue
             if not isinstance(value, Mapping) or key not in value:
                 raise _absent(keys, i, value, span)
             value = value[key]
@@ -230,19 +234,41 @@ def _named(files: Sequence[Output]) -> NamedList:
 
 # ── wildcards a let may hold ─────────────────────────────────────────────────────────────────────────────────────
 
+_MANY: Final = 1000
 _HOLE: Final = re.compile(r"(?<!\{)\{([^\W\d]\w*)(?:,[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 
 
-def wildcards_of_let(c: Context, name: str) -> set[str]:
-    """Names in braces in the strings of a constant and of those it uses; more than needed, never fewer."""
+def wildcards_of_let(c: Context, name: str) -> frozenset[str]:
+    """Names in braces in the strings of a constant and of those it uses; more than needed, never fewer.
+
+    Each constant is looked at once for all expressions of a workflow (`Scope.wild`), so a long chain costs no more
+    than its length. In a circle, which is an error when it is evaluated, some may be missing.
+    """
+    known = c.scope.wild
+    waiting: list[tuple[str, frozenset[str] | None, list[str]]] = [(name, None, [])]
+    while waiting:
+        current, own, uses = waiting.pop()
+        if own is not None:
+            total = own.union(*[known[other] for other in uses])
+            known[current] = total if len(total) <= _MANY else frozenset({"*"})
+        elif current not in known:
+            known[current] = frozenset()
+            own, uses = _own_wildcards(c, c.scope.lets[current])
+            waiting.append((current, own, uses))
+            waiting += [(other, None, []) for other in uses if other not in known]
+    return known[name]
+
+
+def _own_wildcards(c: Context, tree_of_let: tree.Expr) -> tuple[frozenset[str], list[str]]:
+    """Names in braces in the strings of one constant, and the constants it uses."""
     found: set[str] = set()
-    seen = {name}
-    waiting: list[object] = [c.scope.lets[name]]
+    uses: dict[str, None] = {}
+    waiting: list[object] = [tree_of_let]
     while waiting:
         node = waiting.pop()
         if isinstance(node, tree.String):
             found.update(w for w in _HOLE.findall(node.body) if not CAPITALS.fullmatch(w))
-            names: list[str] = [w for w in re.findall(r"\{([A-Z][A-Z0-9_]*)", node.body)]
+            names = re.findall(r"\{([A-Z][A-Z0-9_]*)", node.body)
         elif isinstance(node, tree.Name):
             names = [node.id]
             if node.id in ("rules", "pattern"):
@@ -252,11 +278,8 @@ def wildcards_of_let(c: Context, name: str) -> set[str]:
         else:
             names = []
             waiting.extend(_children(node))
-        for other in names:
-            if other in c.scope.lets and other not in seen:
-                seen.add(other)
-                waiting.append(c.scope.lets[other])
-    return found
+        uses.update((other, None) for other in names if other in c.scope.lets)
+    return frozenset(found), list(uses)
 
 
 def _children(node: object) -> list[object]:

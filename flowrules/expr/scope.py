@@ -95,6 +95,7 @@ class Scope:
         here: the folder of the Flowfile, for `HERE`.
         raw: strings are taken as they are written, without placeholders (regular expressions).
         place: what is compiled, as a message calls it: `output`, `let`, …
+        wild: kept by `names.wildcards_of_let`; one mapping for all scopes of a workflow.
         rule_files: the files of another rule by its name and `output`, `log` or `benchmark`; None for an unknown rule.
     """
 
@@ -109,6 +110,7 @@ class Scope:
     rule_files: Callable[[str, str], Sequence[Output] | None] | None = None
     rule_names: Collection[str] = ()
     later: Collection[str] = ()
+    wild: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Context:

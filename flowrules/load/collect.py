@@ -26,6 +26,7 @@ _DEFINES: Final = re.compile(
     r"^[ \t]*(?:let[ \t]+(\w+)|(?:rule|checkpoint)[ \t]+(\w+)|import\b.*?\bas[ \t]+(\w+))", re.MULTILINE
 )
 MAX_FILES: Final = 1000
+MAX_DEPTH: Final = 50
 
 Key = tuple[int, ...]
 """Where a statement stands, files and branches flattened; sorting by it gives the order of the text."""
@@ -214,6 +215,11 @@ class Collector:
             chain = [*origin.chain[origin.chain.index(target) :], target]
             message = "this include leads back to a file that is being included: " + " → ".join(f"`{c}`" for c in chain)
             self._problems.error("F209", message, span, "remove one of these includes")
+            return
+        if len(origin.chain) >= MAX_DEPTH:
+            message = f"files are included more than {MAX_DEPTH} deep"
+            self._problems.error("F209", message, span)
+            self.found.blind = True
             return
         if target in self._included:
             first = self._included[target]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from flowrules.errors import FlowfileError, Related
+from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
 from flowrules.load.actions import Actions
 from flowrules.load.collect import Collector, Site
@@ -46,13 +46,13 @@ def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_
     """
     problems = Problems()
     load = _Load(flowfile, disk, options, problems)
+    ends: tuple[Diagnostic, ...] = ()
     try:
         workflow = load.run()
-    except FlowfileError as error:  # what ends a load at once: no Flowfile, or a budget that is spent
-        problems.add(*error.diagnostics)
-        workflow = None
+    except FlowfileError as error:  # what ends a load at once: no Flowfile, a budget that is spent, too many mistakes
+        workflow, ends = None, error.diagnostics
     if workflow is None or len(problems):
-        raise FlowfileError(problems.all(load.opened))
+        raise FlowfileError(dict.fromkeys([*problems.all(load.opened), *ends]))
     return workflow
 
 
@@ -110,6 +110,7 @@ class _Load:
         self._problems.add(*world.warnings, *later.warnings)
         if len(self._problems):
             return None
+        assert len(rules) == len(drafts), "a rule vanished without a word"
         shell.loaded = True
         return Workflow(
             rules=tuple(rules),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.errors import Diagnostic, FlowfileError, fail
 from flowrules.expr.compile import Compiled, compile_expression, compile_function
 from flowrules.expr.scope import Function, Scope
 from flowrules.expr.world import NO_JOB, BudgetSpent, World
@@ -40,6 +40,8 @@ class Names:
         self.world: World
         self._functions: dict[str, Function | None] = {}
         self._trees = _Trees(found)
+        self._wild: dict[str, frozenset[str]] = {}
+        self._compiling: set[str] = set()
 
     def scope(
         self,
@@ -73,6 +75,7 @@ class Names:
             rule_files=resolver.files if resolver is not None else None,
             rule_names=self.found.rules,
             later=_later(self.found, above),
+            wild=self._wild,
         )
 
     def compile(self, node: tree.Expr, scope: Scope) -> Compiled | None:
@@ -126,15 +129,24 @@ class Names:
 
         Raises:
             AlreadyTold: it holds mistakes, which are kept.
+            FlowfileError: it needs a constant that needs it.
         """
+        if name in self._compiling:
+            site = self.found.functions[name]
+            assert isinstance(site.node, tree.LetFunction)
+            message = f"the function `{name}` needs a constant that is computed with it"
+            raise fail("F126", message, site.node.name_span, "hand the constant over as an argument")
         if name not in self._functions:
             site = self.found.functions[name]
             assert isinstance(site.node, tree.LetFunction)
             self._functions[name] = None
+            self._compiling.add(name)
             try:
                 self._functions[name] = compile_function(site.node, self.scope(site.origin, "let", above=site))
             except FlowfileError as error:
                 self.keep(error)
+            finally:
+                self._compiling.discard(name)
         function = self._functions[name]
         if function is None:
             raise AlreadyTold

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
+from flowrules.expr.world import BudgetSpent
 from flowrules.span import Span
+
+MAX_MISTAKES: Final = 100
 
 
 class AlreadyTold(FlowfileError):
@@ -13,6 +17,10 @@ class AlreadyTold(FlowfileError):
 
     def __init__(self) -> None:
         super().__init__(())
+
+
+class Enough(BudgetSpent):
+    """So many mistakes that more of them help nobody: the load ends."""
 
 
 class Problems:
@@ -34,6 +42,9 @@ class Problems:
     def add(self, *diagnostics: Diagnostic) -> None:
         for d in diagnostics:
             self._found.setdefault((d.message, d.span, d.severity), d)
+        if len(self._found) >= MAX_MISTAKES and len(self) >= MAX_MISTAKES:
+            message = f"{MAX_MISTAKES} mistakes; the rest is not looked for"
+            raise Enough([Diagnostic("F013", message, None, "mend these first")])
 
     def all(self, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
         """Everything found, errors and warnings, in the order of the files given, others after them, and of places."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import Final
 
 from flowrules.errors import Diagnostic, FlowfileError, Related, fail
-from flowrules.expr.yaml12 import MAX_DEPTH, MAX_VALUES, Node, YamlDocument, compose_yaml
+from flowrules.expr.yaml12 import MAX_DEPTH, Node, YamlDocument, compose_yaml
 from flowrules.load.config import Settings
 from flowrules.load.keywords import Json, Refused, safe_keywords
 from flowrules.load.violation import shown, violation
 from flowrules.span import Source, Span
+
+MAX_DEFAULTS: Final = 200_000
+"""How many values of a configuration its defaults may touch."""
 
 _DRAFTS: Final = {
     "https://json-schema.org/draft/2020-12/schema": "Draft202012Validator",
@@ -202,8 +205,8 @@ class _Defaults:
 
     def _count(self, values: int, schema: Node) -> None:
         self._made += values
-        if self._made > MAX_VALUES:
-            raise fail("F404", f"the defaults of the schema make more than {MAX_VALUES:,} values", schema.span)
+        if self._made > MAX_DEFAULTS:
+            raise fail("F404", f"the defaults of the schema make more than {MAX_DEFAULTS:,} values", schema.span)
 
 
 def _items(schema: Node, key: str) -> list[Node]:
