@@ -1,0 +1,94 @@
+"""The reference names everything the language has, and nothing it has not."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from flowrules.codes import CODES
+from flowrules.expr import methods, names
+from flowrules.expr.flags import FLAG_FUNCTIONS
+from flowrules.load import draft
+from flowrules.model.quantity import UNITS
+from flowrules.syntax import words
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+LANGUAGE = (REFERENCE / "language.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next one of its rank."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", LANGUAGE, re.DOTALL | re.MULTILINE)
+    assert found, f"the reference has no section `{title}`"
+    return found[1]
+
+
+def first_cells(title: str) -> list[str]:
+    """The code at the start of each row of the section's table."""
+    return re.findall(r"^\| `([^`]+)`", section(title), re.MULTILINE)
+
+
+def words_at_start(title: str) -> set[str]:
+    return {re.match(r"\w+", cell)[0] for cell in first_cells(title)}
+
+
+def test_functions():
+    assert words_at_start("Functions") == (names.FUNCTIONS - set(FLAG_FUNCTIONS)) | {"temp"}
+
+
+def test_flags():
+    assert words_at_start("File flags") == set(FLAG_FUNCTIONS)
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "PATTERN", "LIST", "DICT"])
+def test_methods(kind):
+    row = re.search(rf"^\| {kind.lower()}\b[^|]*\|(.*)\|$", section("Methods"), re.MULTILINE)
+    assert re.findall(r"`\.(\w+)\(", row[1]) == list(getattr(methods, kind))
+
+
+def test_directives():
+    assert words_at_start("Directives") == draft.DIRECTIVES - set(draft.ACTIONS)
+    assert words_at_start("Actions") == set(draft.ACTIONS)
+
+
+def test_statements():
+    begin = words_at_start("Statements")
+    assert begin == set(words.STATEMENTS) - {"elif", "else"}
+    assert "`elif test:`" in section("Statements")
+
+
+def test_units():
+    block = section("Expressions")
+    for unit in UNITS - {"KB"}:
+        assert re.search(rf"\b{unit}\b", block), unit
+
+
+def test_what_is_not_there_yet():
+    named = set(re.findall(r"`(\w+)`", section("Not in this version")))
+    assert named == words.LATER | draft.LATER | names.UNAVAILABLE
+
+
+def test_codes_page_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_codes", REFERENCE / "make_codes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (REFERENCE / "codes.md").read_text(encoding="utf-8") == module.codes_page(), "run `make docs`"
+    assert set(re.findall(r"^\| `(\w\d+)` ", module.codes_page(), re.MULTILINE)) == set(CODES)
+
+
+def test_every_code_has_a_title_and_a_use():
+    used = set()
+    for path in (ROOT / "flowrules").rglob("*.py"):
+        if path.name != "codes.py":
+            used |= set(re.findall(r"[\"']([FWL]\d{3})[\"']", path.read_text(encoding="utf-8")))
+    assert used == set(CODES)
+
+
+def test_links_between_pages():
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
