@@ -72,9 +72,9 @@ def _named_call(c: Context, node: tree.Call, function: tree.Name) -> Piece:
             span,
             "a function calls only those that stand above it; move it up",
         )
-    _arguments_only(c, node)
     if name in _HABITS:
         return c.error("F109", f"there is no `{name}` here", span, _HABITS[name])
+    _arguments_only(c, node)
     if name in known_names(c):
         return c.error("F107", f"`{name}` is a value, not a function", span)
     near = suggestion(name, {*BUILTINS, *c.scope.functions})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from flowrules.errors import FlowfileError, fail
+from flowrules.errors import Diagnostic, FlowfileError, fail
 from flowrules.expr.access import attribute, element, part
 from flowrules.expr.calls import compile_call
 from flowrules.expr.data import clip, gathered, items_of, kind_of
@@ -72,7 +72,7 @@ def compile_expression(node: tree.Expr, scope: Scope) -> Compiled:
     c = Context(scope, _dispatch)
     piece = c.piece(node)
     if c.diagnostics:
-        raise FlowfileError(dict.fromkeys(c.diagnostics))
+        raise FlowfileError(_in_order(c.diagnostics))
     return Compiled(piece.code, node.span, c)
 
 
@@ -97,9 +97,14 @@ def compile_function(node: tree.LetFunction, scope: Scope) -> Function:
         c.slot(name)
     body = c.code(node.value)
     if c.diagnostics:
-        raise FlowfileError(dict.fromkeys(c.diagnostics))
+        raise FlowfileError(_in_order(c.diagnostics))
     parameters = tuple(Parameter(p.name, d) for p, d in zip(node.parameters, defaults, strict=True))
     return Function(node.name, node.span, parameters, body, c.size, c.cost, frozenset(c.wild))
+
+
+def _in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Each mistake once, in the order of the text."""
+    return sorted(dict.fromkeys(diagnostics), key=lambda d: d.span.start if d.span else 0)
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -56,14 +56,17 @@ def find_holes(text: str) -> list[str | Hole]:
         if text.startswith("{{{", at) and _DOUBLED.match(text, at + 1):
             parts.append(text[done:at] + "{")
             done = at = at + 2
+            hole = _hole(text, at)
+            if hole is not None:
+                parts += [hole, "}"]
+                done = at = hole.end + 2
+            continue
         hole = _hole(text, at)
         if hole is None:
             at += 1
             continue
         parts += [text[done:at], hole]
         done = at = hole.end
-        if isinstance(parts[-2], str) and parts[-2].endswith("{") and text.startswith("}}", done):
-            done = at = done + 1
     parts.append(text[done:])
     return [part for part in parts if part != ""]
 
@@ -209,7 +212,7 @@ def _unknown_path(c: Context, hole: Hole, span: Span) -> Piece:
         here = hole.name in c.scope.job_names
         hint = f'write an f-string: `f"{{{whole}}}"`' if here else "it is filled in only in `shell` text"
         return c.error("F105", f"`{{{whole}}}` is not filled in in a plain string", span, hint)
-    near = suggestion(hole.name, {*known_names(c), "wildcards"} - set(c.scope.functions))
+    near = suggestion(hole.name, {*c.slots, "config", "wildcards", "rules"})
     hint = near or f'`expand("{{{whole}}}", {hole.name}=…)` fills it in; `{{{{{whole}}}}}` writes the braces'
     return c.error("F105", f"unknown name `{hole.name}` in braces", span, hint)
 
