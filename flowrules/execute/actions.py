@@ -124,7 +124,7 @@ class Preparer:
         raise TypeError(f"no process for {action!r}")
 
     def _shell(self, order: Order) -> Launch:
-        program = self._program(order.shell[0], order)
+        program = self.program(order.shell[0], order)
         command = order.command
         if "\0" in command:
             raise CannotStart("the command holds a NUL character, which no shell accepts")
@@ -146,7 +146,7 @@ class Preparer:
         if extension == ".py":
             return self._python_child(order, "script", {"path": path})
         name, need = _RUNNERS[extension]
-        program = self._program(name, order, f"; {need}")
+        program = self.program(name, order, f"; {need}")
         options = ("-euo", "pipefail") if extension == ".sh" else ()
         document = self._scratch.write(f"J{order.job}.{order.attempt}.json", as_json(order.document))
         return Launch((program, *options, path), {VARIABLE: document}, (document,))
@@ -158,7 +158,12 @@ class Preparer:
         argv = (*child_argv(self._python), path)
         return Launch(argv, {VARIABLE: document}, (document, path), long=len(data) > _LONGEST_ARGUMENT)
 
-    def _program(self, name: str, order: Order, why: str = "") -> str:
+    def program(self, name: str, order: Order, why: str = "") -> str:
+        """Where a program is.
+
+        Raises:
+            CannotStart: it is not on the PATH of the order.
+        """
         search = order.env.get("PATH", os.environ.get("PATH", os.defpath))
         found = self._programs.get((name, search))
         if found is None:

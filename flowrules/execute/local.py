@@ -12,20 +12,20 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
+from dataclasses import replace
 
 from flowrules.execute import machine
 from flowrules.execute.actions import CannotStart, Preparer, Scratch, reason
-from flowrules.execute.pool import Pool, Worker
+from flowrules.execute.attempt import Attempt, State, how, open_log, remove
+from flowrules.execute.calls import CallAnswer, call_kind, call_request
 from flowrules.execute.processes import ATTEMPT, RUN, chained, find, group_lives, send, signal_group, sweep
 from flowrules.execute.reactor import Reactor
+from flowrules.execute.slots import Slots
 from flowrules.execute.spawn import Ended, Spawner, reap
+from flowrules.execute.warm import Warm, WarmPool
 from flowrules.jobdoc import VARIABLE
 from flowrules.model.order import Order, Outcome
-from flowrules.model.rule import CallAction
+from flowrules.model.rule import CallAction, ShellAction
 
 _LINGER = 1.0
 """Seconds that processes of a group may outlive the command."""
@@ -35,34 +35,6 @@ _HARD = 5.0
 
 
 _LEFT_BEHIND = "processes it had left in the background were killed"
-
-
-class State(Enum):
-    """Where an attempt is; it moves down this list only."""
-
-    RUNNING = "its process lives and nobody wants it dead"
-    STOPPING = "it was asked to end; KILL follows at the deadline"
-    LINGERING = "its process ended, others of its group have until the deadline"
-    DYING = "its group was killed; at the deadline it is no longer waited for"
-
-
-@dataclass(slots=True, eq=False)
-class _Attempt:
-    order: Order
-    pid: int
-    started: float
-    files: tuple[str, ...] = ()
-    worker: Worker | None = None
-    state: State = State.RUNNING
-    stopped: bool = False
-    deadline: float = 0.0
-    gone: bool = False
-    outcome: Outcome | None = None
-    note: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"J{self.order.job}.{self.order.attempt}"
 
 
 class LocalExecutor:
@@ -88,11 +60,14 @@ class LocalExecutor:
         self._reactor = Reactor(pidfds)
         self._scratch = Scratch()
         self._preparer = Preparer(python, self._scratch)
-        self._pool = Pool(python, self._env, self._reactor, self._spawner, self._scratch, machine.cores())
-        self._running: dict[int, _Attempt] = {}
-        self._timed: dict[_Attempt, None] = {}
+        self._pool = WarmPool(self._env, self._reactor, self._spawner, machine.cores())
+        self._slots = Slots(self._env)
+        self._python = python
+        self._folder = os.getcwd()
+        self._running: dict[int, Attempt] = {}
+        self._timed: dict[Attempt, None] = {}
         self._to_warn: set[str] = set()
-        self._to_sweep: list[_Attempt] = []
+        self._to_sweep: list[Attempt] = []
         self._done: list[Outcome] = []
         self._closed = False
 
@@ -101,8 +76,8 @@ class LocalExecutor:
         now = time.time()
         try:
             if isinstance(order.action, CallAction):
-                self._start_call(order, now)
-            else:
+                self._start_call(order, order.action, now)
+            elif not self._start_in_slot(order, now):
                 self._start_process(order, now)
         except CannotStart as error:
             self._done.append(Outcome(order.job, order.attempt, error.exit, str(error), now, now))
@@ -117,8 +92,7 @@ class LocalExecutor:
             attempt.state = State.STOPPING
         attempt.deadline = time.monotonic() + self._grace
         self._timed[attempt] = None
-        for number in (signal.SIGTERM, signal.SIGCONT):
-            signal_group(attempt.pid, number)
+        self._ask_to_end(attempt)
         self._to_warn.add(attempt.name)
 
     def wait(self, timeout: float | None) -> list[Outcome]:
@@ -179,11 +153,11 @@ class LocalExecutor:
         launch = self._preparer.prepare(order)
         log = -1
         try:
-            log = _open_log(order)
+            log = open_log(order)
             env = self._environment(order, launch.env)
             pid = self._spawner.start(launch.argv, env, order.directory, log, long=launch.long)
         except (OSError, ValueError, CannotStart) as error:
-            _remove(launch.files)
+            remove(launch.files)
             if isinstance(error, CannotStart):
                 raise
             why = reason(error) if isinstance(error, OSError) else str(error)
@@ -191,21 +165,63 @@ class LocalExecutor:
         finally:
             if log >= 0:
                 os.close(log)
-        attempt = _Attempt(order, pid, now, launch.files)
+        attempt = Attempt(order, pid, now, launch.files)
         self._running[order.job] = attempt
         self._reactor.watch(pid, lambda: self._process_ended(attempt, reap(pid)))
 
-    def _start_call(self, order: Order, now: float) -> None:
-        attempt = _Attempt(order, 0, now)
-        worker, attempt.files = self._pool.hand(
-            order,
-            {ATTEMPT: chained(ATTEMPT, attempt.name)},
-            lambda: _open_log(order),
-            lambda answer: self._answered(attempt, answer),
+    def _start_call(self, order: Order, action: CallAction, now: float) -> None:
+        attempt = Attempt(order, 0, now)
+        marks = {ATTEMPT: chained(ATTEMPT, attempt.name)}
+        request, attempt.files = call_request(order, action, marks, self._folder, self._scratch)
+        try:
+            self._hand(attempt, request)
+        except CannotStart:
+            remove(attempt.files)
+            raise
+        self._running[order.job] = attempt
+
+    def _hand(self, attempt: Attempt, request: bytes) -> None:
+        """Give a call to a worker, a new one if need be."""
+        order = attempt.order
+        assert isinstance(order.action, CallAction)
+        kind = call_kind(order, order.action, self._python)
+        worker = None if order.fresh else self._pool.take(kind.key)
+        if worker is None:
+            log = open_log(order)
+            try:
+                worker = self._pool.start(kind, log)
+            finally:
+                if log >= 0:
+                    os.close(log)
+        attempt.warm, attempt.pid = worker, worker.pid
+        self._pool.send(
+            worker,
+            request,
+            lambda line: self._call_answered(attempt, line),
             lambda ended: self._worker_ended(attempt, ended),
         )
-        attempt.worker, attempt.pid = worker, worker.pid
+
+    def _start_in_slot(self, order: Order, now: float) -> bool:
+        """Run a command in a warm shell, if it suits; whether it does."""
+        if not isinstance(order.action, ShellAction) or not self._slots.suits(order):
+            return False
+        attempt = Attempt(order, 0, now, in_slot=True)
+        request = self._slots.request(order, chained(ATTEMPT, attempt.name))
+        kind = self._slots.kind(order, self._preparer.program(order.shell[0], order))
+        if request is None or not self._slots.worth_a_slot(kind):
+            return False
+        log = open_log(order)  # tried here, where a failure can be told; the slot opens it again
+        if log >= 0:
+            os.close(log)
+        attempt.warm = self._pool.take(kind.key) or self._pool.start(kind, -1)
         self._running[order.job] = attempt
+        self._pool.send(
+            attempt.warm,
+            request,
+            lambda line: self._slot_answered(attempt, line),
+            lambda ended: self._slot_ended(attempt, ended),
+        )
+        return True
 
     def _environment(self, order: Order, more: Mapping[str, str]) -> dict[bytes, bytes]:
         env = self._env.copy()
@@ -215,20 +231,17 @@ class LocalExecutor:
                 env[os.fsencode(name)] = os.fsencode(value)
         return env
 
-    def _process_ended(self, attempt: _Attempt, ended: Ended) -> None:
+    def _process_ended(self, attempt: Attempt, ended: Ended) -> None:
         """The first process of an attempt is gone; the others of its group may not be."""
         attempt.gone = True
+        order = attempt.order
         if attempt.outcome is None:
+            now = time.time()
             attempt.outcome = Outcome(
-                attempt.order.job,
-                attempt.order.attempt,
-                ended.exit,
-                "",
-                attempt.started,
-                time.time(),
-                ended.cpu,
-                ended.memory,
+                order.job, order.attempt, ended.exit, "", attempt.started, now, ended.cpu, ended.memory
             )
+            if isinstance(order.action, ShellAction):
+                self._slots.learn(order, now - attempt.started)
         if not group_lives(attempt.pid):
             self._finish(attempt)
         elif attempt.state is State.RUNNING:
@@ -236,36 +249,68 @@ class LocalExecutor:
             attempt.deadline = time.monotonic() + _LINGER
             self._timed[attempt] = None
 
-    def _answered(self, attempt: _Attempt, answer: Mapping[str, Any]) -> None:
-        worker = attempt.worker
+    def _slot_answered(self, attempt: Attempt, line: bytes) -> None:
+        slot = attempt.warm
+        assert slot is not None
+        exit = int(line)
+        if attempt.stopped and exit > 128:
+            exit = 128 - exit  # a shell cannot tell a signal from a status, but here it was ours
+        attempt.pid = self._slots.job_group(slot) or attempt.pid
+        cpu = self._slots.cpu(slot)
+        self._pool.release(slot)
+        self._process_ended(attempt, Ended(exit, cpu, 0))
+
+    def _slot_ended(self, attempt: Attempt, ended: Ended) -> None:
+        slot = attempt.warm
+        assert slot is not None
+        attempt.pid = self._slots.job_group(slot) or attempt.pid
+        signal_group(attempt.pid, signal.SIGKILL)
+        if not attempt.stopped:
+            attempt.note = f"the shell that ran it ended before it did ({how(ended)})"
+        self._process_ended(attempt, ended._replace(exit=ended.exit or 1))
+
+    def _call_answered(self, attempt: Attempt, line: bytes) -> None:
+        worker = attempt.warm
         assert worker is not None
-        if answer.get("stale"):
+        answer = CallAnswer(line)
+        if answer.stale:
             if not attempt.stopped:
                 self._start_anew(attempt, worker)
             return
-        attempt.outcome = _answer_outcome(attempt.order, answer)
-        if answer.get("children") or attempt.stopped:
+        attempt.outcome = answer.outcome(attempt.order)
+        if answer.children or attempt.stopped:
             self._pool.let_go(worker)  # its group is looked at when it has ended
             return
-        self._pool.release(worker, retire=bool(answer.get("retire")))
+        self._pool.release(worker, retire=answer.retire or attempt.order.fresh)
         self._finish(attempt)
 
-    def _start_anew(self, attempt: _Attempt, worker: Worker) -> None:
+    def _start_anew(self, attempt: Attempt, worker: Warm) -> None:
         """The module changed since the worker imported it: the job goes to a new one."""
         order = attempt.order
+        self._pool.release(worker, retire=True)
         try:
-            attempt.worker = self._pool.again(worker, order, lambda: _open_log(order))
-            attempt.pid = attempt.worker.pid
+            self._hand(attempt, worker.request)
         except CannotStart as error:
             attempt.outcome = Outcome(order.job, order.attempt, error.exit, str(error), attempt.started, time.time())
             self._finish(attempt)
 
-    def _worker_ended(self, attempt: _Attempt, ended: Ended) -> None:
+    def _worker_ended(self, attempt: Attempt, ended: Ended) -> None:
         if attempt.outcome is None and not attempt.stopped:
-            how = f"signal {-ended.exit}" if ended.exit < 0 else f"exit status {ended.exit}"
-            attempt.note = f"the Python process ended before the function did ({how})"
+            attempt.note = f"the Python process ended before the function did ({how(ended)})"
             ended = ended._replace(exit=ended.exit or 1)
         self._process_ended(attempt, ended)
+
+    def _ask_to_end(self, attempt: Attempt) -> None:
+        """TERM to the group of an attempt; that of a job in a slot may not be there yet."""
+        if attempt.in_slot and not attempt.pid and attempt.warm is not None:
+            attempt.pid = self._slots.job_group(attempt.warm)
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            signal_group(attempt.pid, number)
+
+    def _kill_group(self, attempt: Attempt) -> None:
+        """KILL to the group of an attempt, or to its slot if it is not known."""
+        if not signal_group(attempt.pid, signal.SIGKILL) and attempt.warm is not None and not attempt.gone:
+            signal_group(attempt.warm.pid, signal.SIGKILL)
 
     def _attend(self) -> float | None:
         """Move attempts whose time has come; returns when to look again."""
@@ -279,18 +324,20 @@ class LocalExecutor:
             self._sweep()
         return soonest
 
-    def _attend_to(self, attempt: _Attempt, now: float) -> float | None:
+    def _attend_to(self, attempt: Attempt, now: float) -> float | None:
         if attempt.gone and not group_lives(attempt.pid):
             self._finish(attempt)
             return None
+        if attempt.in_slot and not attempt.pid:
+            self._ask_to_end(attempt)
         if now < attempt.deadline:
-            return min(attempt.deadline, now + 0.02) if attempt.gone else attempt.deadline
+            return min(attempt.deadline, now + 0.02) if attempt.gone or not attempt.pid else attempt.deadline
         if attempt.state is not State.DYING:
             if attempt.state is State.LINGERING and not attempt.stopped:
                 attempt.note = _LEFT_BEHIND
             attempt.state = State.DYING
             attempt.deadline = now + _HARD
-            signal_group(attempt.pid, signal.SIGKILL)
+            self._kill_group(attempt)
             return now + 0.005
         if not attempt.gone:
             attempt.deadline = now + _HARD  # not before the kernel gives it up
@@ -299,7 +346,7 @@ class LocalExecutor:
         self._finish(attempt)
         return None
 
-    def _finish(self, attempt: _Attempt) -> None:
+    def _finish(self, attempt: Attempt) -> None:
         """The group of an attempt is empty; where it matters, who left it is looked for before it is reported."""
         self._timed.pop(attempt, None)
         if attempt.stopped or any(name in attempt.order.env for name in machine.GPU_VARIABLES):
@@ -321,43 +368,12 @@ class LocalExecutor:
         for attempt in batch:
             self._report(attempt)
 
-    def _report(self, attempt: _Attempt) -> None:
+    def _report(self, attempt: Attempt) -> None:
         outcome = attempt.outcome
         assert outcome is not None
         if attempt.note:
             error = f"{outcome.error}; {attempt.note}" if outcome.error else attempt.note
             outcome = replace(outcome, error=error)
         del self._running[attempt.order.job]
-        _remove(attempt.files)
+        remove(attempt.files)
         self._done.append(outcome)
-
-
-def _answer_outcome(order: Order, answer: Mapping[str, Any]) -> Outcome:
-    """How a call ended, as its worker tells it."""
-    return Outcome(
-        order.job,
-        order.attempt,
-        answer["exit"],
-        answer.get("error", ""),
-        answer["started"],
-        answer["ended"],
-        answer.get("cpu", 0.0),
-        answer.get("memory", 0),
-    )
-
-
-def _open_log(order: Order) -> int:
-    if not order.log:
-        return -1
-    path = order.log if order.directory in (".", "") else os.path.join(order.directory, order.log)
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise CannotStart(f"the log cannot be written: {why}") from error
-
-
-def _remove(files: tuple[str, ...]) -> None:
-    for path in files:
-        with suppress(OSError):
-            os.unlink(path)

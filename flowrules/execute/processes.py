@@ -87,7 +87,9 @@ def sweep(run: str, attempts: Collection[str] | None = None, *, limit: float = 1
 
 
 def signal_group(group: int, number: int) -> bool:
-    """Signal a process group; whether there is one."""
+    """Signal a process group; whether there is one. Group 0, this process's own, is never meant."""
+    if group <= 0:
+        return False
     try:
         os.killpg(group, number)
     except ProcessLookupError:

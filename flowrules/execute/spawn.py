@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -48,14 +49,14 @@ class Spawner:
         log: int,
         *,
         long: bool = False,
-        channel: int = -1,
+        channels: Sequence[int] = (),
     ) -> int:
         """Start a process; returns its id, which is that of its session and process group too.
 
         Args:
             log: descriptor of its output and error; -1 to discard them.
             long: raise its stack limit, for programs with very long argument lists.
-            channel: descriptor it gets as number 3.
+            channels: descriptors it gets as numbers 3, 4, …
 
         Raises:
             OSError: it cannot be started.
@@ -67,15 +68,19 @@ class Spawner:
             (os.POSIX_SPAWN_DUP2, out, 1),
             (os.POSIX_SPAWN_DUP2, out, 2),
         ]
-        if channel >= 0:
-            actions.append((os.POSIX_SPAWN_DUP2, channel, 3))
         before = _enter(directory)
         limit = _raise_stack() if long else None
+        high: list[int] = []
         try:
+            for number, fd in enumerate(channels, 3):
+                high.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10))  # out of the way of numbers to be given
+                actions.append((os.POSIX_SPAWN_DUP2, high[-1], number))
             return os.posix_spawn(
                 argv[0], argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_TO_DEFAULT
             )
         finally:
+            for fd in high:
+                os.close(fd)
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_STACK, limit)
             if before >= 0:
