@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowrules.version import __version__
+
 if TYPE_CHECKING:
     from flowrules.api import Outcome, PlannedWorkflow, Workflow
     from flowrules.errors import Diagnostic, FlowfileError, FlowrulesError
     from flowrules.jobdoc import JobView
 
     job: JobView
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Diagnostic",

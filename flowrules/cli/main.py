@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from flowrules import __version__
+from flowrules.version import __version__
 
 COMMANDS = {
     "run": ("run", "Make targets: plan, then run what is needed (the default command)."),

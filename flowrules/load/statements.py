@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from flowrules import __version__
 from flowrules.errors import suggestion
 from flowrules.expr.data import kind_of
 from flowrules.expr.operators import truth
@@ -22,6 +21,7 @@ from flowrules.model.values import Unknown
 from flowrules.model.workflow import Hook
 from flowrules.syntax import tree
 from flowrules.syntax.strings import decode
+from flowrules.version import __version__
 
 EVENTS = ("start", "success", "error")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

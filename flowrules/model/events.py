@@ -44,7 +44,7 @@ class SchedJob:
     Attributes:
         id: as in the plan.
         needs: ids of jobs that must be settled first; ids that are no SchedJob count as settled.
-        check: True for a job that *may run*: when its needs are settled the scheduler asks (`Check`) instead of starting.
+        check: True for a job that *may run*: when its needs are settled the scheduler asks (`Check`) before it starts.
         need: resources; evaluated again for each attempt through `Ended.next_need`.
         priority: higher goes first, above everything else.
         expected: expected run time, seconds.

@@ -230,7 +230,7 @@ def is_plain(regex: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def timed_regex(text: str) -> Callable[[str], "regex.Match[str] | None"]:
+def timed_regex(text: str) -> Callable[[str], regex.Match[str] | None]:
     """A full match that gives up with TimeoutError after `MATCH_SECONDS`."""
     import regex  # heavy to import, and rarely needed
 

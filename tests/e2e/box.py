@@ -14,7 +14,7 @@ import msgspec
 class Box:
     """A working directory."""
 
-    def __init__(self, path: Path, flowfile: str, files: "dict[str, str] | None" = None) -> None:
+    def __init__(self, path: Path, flowfile: str, files: dict[str, str] | None = None) -> None:
         self.path = path
         self.write("Flowfile", textwrap.dedent(flowfile))
         for name, text in (files or {}).items():
@@ -38,7 +38,7 @@ class Box:
         """The program with arguments."""
         return [sys.executable, "-m", "flowrules", *args]
 
-    def run(self, *args: str, timeout: float = 120, env: "dict[str, str] | None" = None, **more):
+    def run(self, *args: str, timeout: float = 120, env: dict[str, str] | None = None, **more):
         """Run the program; gives what `subprocess.run` gives, with output and error as text."""
         return subprocess.run(
             self.command(*args),

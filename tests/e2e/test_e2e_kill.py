@@ -42,7 +42,6 @@ rule total:
 """
 
 
-
 def tree(path: Path) -> dict[str, bytes]:
     """Every file below a folder with its content, but for what flowrules keeps."""
     return {

@@ -6,12 +6,26 @@ import os
 import signal
 import stat
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from box import Box
 
-NASTY = ["a b", 'quo"te', "apo'strophe", "$HOME", "semi;colon", "new\nline", "naïve-日本", "-dash", "back\\slash", "a*?[b]", "#x", "~"]
+NASTY = [
+    "a b",
+    'quo"te',
+    "apo'strophe",
+    "$HOME",
+    "semi;colon",
+    "new\nline",
+    "naïve-日本",
+    "-dash",
+    "back\\slash",
+    "a*?[b]",
+    "#x",
+    "~",
+]
 
 
 def test_nasty_names_run_as_written(tmp_path: Path) -> None:
@@ -324,7 +338,11 @@ def test_gpus_are_indexed_slots(tmp_path: Path) -> None:
     assert {tuple(r["gpus"]) for r in records} == {("4",), ("6",)}
     for r in records:
         assert box.read(r["outputs"][0]).strip() == r["gpus"][0]
-        clash = [o for o in records if o is not r and o["gpus"] == r["gpus"] and o["started"] < r["ended"] and r["started"] < o["ended"]]
+        clash = [
+            o
+            for o in records
+            if o is not r and o["gpus"] == r["gpus"] and o["started"] < r["ended"] and r["started"] < o["ended"]
+        ]
         assert not clash
 
 
@@ -349,14 +367,16 @@ def test_named_resources_are_counted(tmp_path: Path) -> None:
     )
     box.ok("-j", "4", "--resources", "licence=1")
     spans = sorted((r["started"], r["ended"]) for r in box.history())
-    assert all(a[1] <= b[0] + 0.01 for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] + 0.01 for a, b in pairwise(spans))
     done = box.run("-F", "--set-resources", "a:licence=2", "--resources", "licence=1")
     assert done.returncode == 2, done.stdout
     assert "licence" in done.stderr
 
 
 def test_touch_accepts_what_is_there(tmp_path: Path) -> None:
-    box = Box(tmp_path, 'rule a:\n    input: "x"\n    output: "a"\n    shell: "cp {input} {output}"\n', {"a": "1", "x": "2"})
+    box = Box(
+        tmp_path, 'rule a:\n    input: "x"\n    output: "a"\n    shell: "cp {input} {output}"\n', {"a": "1", "x": "2"}
+    )
     os.utime(tmp_path / "a", (1, 1))
     assert box.todo() == {"run": ["a"]}
     box.ok("--touch")
@@ -438,7 +458,9 @@ def test_actions(tmp_path: Path) -> None:
 def test_python_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flowrules import FlowfileError, Workflow
 
-    box = Box(tmp_path, 'rule all:\n    input: "a"\nrule a:\n    output: "a"\n    shell: "echo {config.n} > {output}"\n')
+    box = Box(
+        tmp_path, 'rule all:\n    input: "a"\nrule a:\n    output: "a"\n    shell: "echo {config.n} > {output}"\n'
+    )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FlowfileError) as caught:
         Workflow.load("Flowfile")

@@ -18,7 +18,7 @@ from flowrules.testing import FakeFiles, FakeHistory
 class Desk:
     """A workflow with its files."""
 
-    def __init__(self, flowfile: str, files: "dict[str, str] | str" = "") -> None:
+    def __init__(self, flowfile: str, files: dict[str, str] | str = "") -> None:
         contents = dict.fromkeys(files.split(), "") if isinstance(files, str) else files
         self.files = FakeFiles(contents)
         self.history = FakeHistory()
@@ -45,7 +45,7 @@ class Desk:
             return [f"{d.code} {d.message}" for d in error.diagnostics]
         raise AssertionError("the plan did not fail")
 
-    def run(self, *targets: str, contents: "dict[str, str] | None" = None, **policy: object) -> list[str]:
+    def run(self, *targets: str, contents: dict[str, str] | None = None, **policy: object) -> list[str]:
         """Runs what has to run, one tick later each; what may run is judged again first. Returns what ran."""
         ran: list[str] = []
         while True:
@@ -61,7 +61,7 @@ class Desk:
     def _ready(self, plan: Plan, job: Job) -> bool:
         return all(plan.decisions[n] is Decision.SKIP for n in plan.needs[job.id])
 
-    def complete(self, planned: Planned, job: Job, contents: "dict[str, str]") -> None:
+    def complete(self, planned: Planned, job: Job, contents: dict[str, str]) -> None:
         """A job ran: its outputs are there and recorded."""
         inputs = [self.files.record(path) for path in job.inputs]
         self.files.tick()

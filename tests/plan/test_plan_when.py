@@ -283,9 +283,7 @@ def test_directory_outputs_are_judged_by_what_is_below() -> None:
     for name, made, used in (("parts", "parts", inputs), ("sum", "sum", [d.files.record("parts")])):
         if name == "sum":
             d.files.write("sum", "s")
-        d.history.ended(
-            Record(name, {}, [d.files.record(made)], list(used), code=f.code(jobs[name].rule))
-        )
+        d.history.ended(Record(name, {}, [d.files.record(made)], list(used), code=f.code(jobs[name].rule)))
     assert d.todo() == []
     d.files.tick()
     d.files.write("parts/1", "changed")
