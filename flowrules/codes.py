@@ -168,6 +168,7 @@ CALL: Final = {
 
 LINT: Final = {
     "L001": "risky habit",
+    "L002": "placeholder in text for a second interpreter",
 }
 
 CODES: Final = {**SYNTAX, **EXPRESSIONS, **RULES, **SHELL, **CONFIG, **PLANNING, **RUNNING, **CALL, **LINT}

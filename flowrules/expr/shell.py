@@ -38,10 +38,11 @@ _NUMBERS: Final = ("threads", "attempt")
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A placeholder of a template: what it names and what the shell expects where it stands."""
+    """A placeholder of a template: what it names, what the shell expects where it stands, the text of a constant."""
 
     hole: Hole
     site: Site
+    constant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class _Build:
     slots: list[tuple[int, Slot, Hole]] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     cuts: dict[int, int] = field(default_factory=dict)
+    constants: dict[int, str] = field(default_factory=dict)
 
     def literal(self, text: str, code: str | None = None) -> None:
         self.parts[-1] += text
@@ -147,6 +149,7 @@ class _Parser:
                 self.diagnostics.append(note)
         pairs = [Placeholder(hole, site) for hole, site in zip(braces.holes, found.sites, strict=True)]
         build = self._build(pairs, braces.doubled, found.heredocs)
+        pairs = [Placeholder(p.hole, p.site, build.constants.get(p.hole.start)) for p in pairs]
         docs = tuple((build.cuts[d.start], build.cuts[d.end], d) for d in found.heredocs if d.start in build.cuts)
         template = ShellTemplate(
             self.text, _dedent("".join(build.code)), tuple(pairs), tuple(build.parts), tuple(build.slots), docs
@@ -202,10 +205,11 @@ class _Parser:
         try:
             value = constant(hole, self.names)
             if isinstance(value, Deferred):
-                shown = str(value.shown) if value.shown is not None else written
+                shown = write(value.shown) if value.shown is not None else written
                 build.slot(_slot(value.get, write), hole, shown)
             elif value is not None:
                 text = checked(write(value.value))
+                build.constants[hole.start] = text
                 build.literal(text, written if hole.head == "HERE" else text)
             elif raw := raw_getter(hole, site):
                 build.slot(raw, hole, written)

@@ -228,7 +228,7 @@ class _Reader:
             )
         elif near := near_miss(head, self.heads):
             self._note("F301", found, f"there is no `{head}` here", f"did you mean `{{{near}{tail}{suffix}}}`?")
-        elif lone and head not in _QUIET_WORDS and not self._is_quiet(head, before):
+        elif lone and head not in _QUIET_WORDS and not self._is_quiet(found, before):
             self._note("W301", found, f"`{found[0]}` is no placeholder and is left as it is", None, warning=True)
 
     def _section_of(self, name: str) -> str | None:
@@ -237,9 +237,11 @@ class _Reader:
                 return section
         return None
 
-    def _is_quiet(self, head: str, before: str) -> bool:
-        """Whether braces are so clearly not meant as a placeholder that nothing is said: `a{n}`, `/x/{p}`."""
-        return before.isalnum() or before == "_" or (before == "/" and len(head) == 1)
+    def _is_quiet(self, found: re.Match[str], before: str) -> bool:
+        """Whether braces are clearly not meant as a placeholder: `a{n}`, `$h{a}{b}`, `/x/{p}`, `{fd}>file`."""
+        after = self.value[found.end() : found.end() + 1]
+        letter = len(found[1]) == 1
+        return before.isalnum() or before in ("_", "}", "]") or (letter and before in ("/", "!")) or after in ("<", ">")
 
     def _is_quiet_text(self, found: re.Match[str]) -> bool:
         """Whether braces are doubled, or hold the argument of a TeX command."""

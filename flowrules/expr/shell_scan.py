@@ -30,7 +30,7 @@ class Site:
         braces: it stands in a brace expansion such as `{a,b}`.
         command: the word is one where a command may begin.
         glued: a variable without braces stands right before it, as in `$x{y}`.
-        words: the words of the command before this one, as written; ``word``: this one, up to the placeholder.
+        words: the words of the command before this one, as written, after `<<` in a here-document.
         clue: for a refused place what is in the way.
         in_here: it stands in a `$(…)` of a here-document.
     """
@@ -46,7 +46,6 @@ class Site:
     command: bool = False
     glued: bool = False
     words: tuple[str, ...] = ()
-    word: str = ""
     clue: str = ""
     in_here: bool = False
 
@@ -57,6 +56,7 @@ class Heredoc:
 
     Attributes:
         tabs: `<<-`, leading tabs do not count.
+        words: the words of the command that reads it, as far as they stand before it.
         nested: it stands in `$(…)`, where also a line that begins with the mark and holds `)` can end it.
     """
 
@@ -64,6 +64,7 @@ class Heredoc:
     quoted: bool
     tabs: bool
     nested: bool
+    words: tuple[str, ...] = ()
     start: int = 0
     end: int = 0
 
@@ -176,7 +177,6 @@ class _Scanner:
             command=around.command,
             braces=braces,
             words=around.words,
-            word=self.text[around.start : start],
             clue=clue or around.clue,
             in_here=self._in_here,
             glued=_VARIABLE.search(before) is not None,
@@ -518,13 +518,13 @@ class _Scanner:
 
     # ── here-documents ───────────────────────────────────────────────────────────────────────────────────────
 
-    def heredoc(self, *, tabs: bool) -> None:
+    def heredoc(self, words: tuple[str, ...], *, tabs: bool) -> None:
         """The mark after `<<`; the body is read at the end of the line."""
         while self.at < self.end and self.text[self.at] in " \t":
             self.at += 1
         raw = self.word(_Around(place=Place.UNCLEAR, clue="in the end mark of a here-document"))
         mark = re.sub(r"\\(.)|['\"]", r"\1", raw)
-        doc = Heredoc(mark, any(c in raw for c in "\\'\""), tabs, self.depth > 1)
+        doc = Heredoc(mark, any(c in raw for c in "\\'\""), tabs, self.depth > 1, words)
         self._waiting.append(doc)
 
     def newline(self) -> None:
@@ -549,7 +549,7 @@ class _Scanner:
         self.heredocs.append(doc)
         outer, self._here = self._here, True
         limit, self.end = self.end, doc.end
-        around = _Around(words=("<<",), start=doc.start)
+        around = _Around(words=("<<", *doc.words), start=doc.start)
         while self.at < self.end:
             if self.at in self.holes:
                 self.hole(Place.HERE_QUOTED if doc.quoted else Place.HERE, around)
@@ -651,7 +651,7 @@ class _Commands:
         elif text.startswith("<<", s.at):
             tabs = text.startswith("<<-", s.at)
             s.at += 3 if tabs else 2
-            s.heredoc(tabs=tabs)
+            s.heredoc(tuple(self.words), tabs=tabs)
         else:
             s.at += 1
             while s.at < s.end and s.text[s.at] in "<>&|" and s.at not in s.holes:

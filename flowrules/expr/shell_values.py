@@ -110,7 +110,7 @@ class Deferred:
     """A constant that needs the job after all: it holds patterns, or waits for a checkpoint.
 
     Attributes:
-        shown: how it stands in the command a change is judged by; None for the placeholder as written.
+        shown: the value that stands in the command a change is judged by; None for the placeholder as written.
     """
 
     get: Getter
@@ -140,7 +140,8 @@ def constant(hole: Hole, names: ShellNames) -> Constant | Deferred | None:
         if missing:
             raise ValueProblem(f"holds the wildcard `{missing[0]}`, which this rule does not have")
     if patterns:
-        return Deferred(lambda values: _filled(value, _wildcards(values)), value)
+        named = {name: f"{{{name}}}" for pattern in patterns for name in pattern.names}
+        return Deferred(lambda values: _filled(value, _wildcards(values)), _filled(value, named))
     if isinstance(value, Unknown):
         return Deferred(lambda values: _unit(_stepped(_let(head, values, names), hole), hole), None)
     return Constant(_unit(value, hole))

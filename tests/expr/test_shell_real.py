@@ -146,7 +146,8 @@ BASH_ONLY = [
 ]
 
 NASTY = [*"ab Z09'\"\\$`!*?[]{}()<>|&;#~=:,.%^+-_/@\n\t\r\x01\x02\x07\x1b\x7féß漢😀\xa0\u2028",
-    "EOF", "$(id)", "${P}", "$P", "`id`", "\\\n", "' '", '" "', "\\'", "a b;rm -rf $HOME.txt", "-n", "--", "..", "\udc80", "\udcff",
+    "EOF", "$(id)", "${P}", "$P", "`id`", "\\\n", "' '", '" "', "\\'", "a b;rm -rf $HOME.txt",
+    "-n", "--", "..", "\udc80", "\udcff",
     "if", "esac",
     "*", "!x", "~root", "$'x'", "<(id)", "{a,b}", "{1..3}", "A=1", "2>&1", "\x81", "\x88", "\n\n",
 ]  # fmt: skip
@@ -199,7 +200,9 @@ def check(shell: str, contexts: list, values: list[str], locale: str = "C.UTF-8"
             "params": Params([], {"list": [value, 3, True]}),
         }
         for text, *shown in contexts:
-            if text in REFUSED and REFUSED[text] & set(value.replace("\\\n", "⏎").replace("<(", "}").replace(">(", "}")):
+            if text in REFUSED and REFUSED[text] & set(
+                value.replace("\\\n", "⏎").replace("<(", "}").replace(">(", "}")
+            ):
                 continue
             template, diagnostics = parse_shell(Text(text), NAMES)
             assert diagnostics == [], text
