@@ -15,12 +15,12 @@ from flowrules.model.job import Job
 from flowrules.model.order import Order, Outcome
 from flowrules.model.quantity import Quantity
 from flowrules.model.record import Record
-from flowrules.model.values import Flags, NamedList
+from flowrules.model.values import NO_FLAGS, Flags, NamedList
 from flowrules.plan.build import Planned
 from flowrules.plan.command import JobValues, files_of
 from flowrules.plan.fingerprint import plain
 from flowrules.record.disk import Disk
-from flowrules.record.logs import remove_if_empty, tail_of
+from flowrules.record.logs import leave_log, remove_if_empty, tail_of, write_benchmark
 from flowrules.record.outputs import check_outputs, file_record, keep_aside, prepare, protect, remove_outputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -87,8 +87,8 @@ class Workshop:
             log=log,
             fresh=rule.fresh,
         )
-        prepare(self._disk, outputs_of(job), (*values.log, *values.benchmark, log))
-        self._disk.forget((*values.log, *values.benchmark))
+        beside = [(path, NO_FLAGS) for path in (*values.log, *values.benchmark)]
+        prepare(self._disk, [*outputs_of(job), *beside], [log])
         fingerprints = planned.judge.fingerprints
         record = Record(
             rule=rule.name,
@@ -135,7 +135,7 @@ class Workshop:
             record.outputs = checked.records
             record.error = "; ".join([*checked.problems, *map(_not_made, checked.missing)])
         record.status = "failed" if record.error or record.exit != 0 else "done"
-        self._disk.forget((*files_of(job.rule.logs, job), *files_of(job.rule.benchmarks, job)))
+        self._leave_beside(job, record)
         if record.status == "done":
             self.fresh.update((made.path, made) for made in record.outputs)
             for path, flags in outputs_of(job):
@@ -145,6 +145,20 @@ class Workshop:
             record.outputs = []
             record.error = "; ".join(filter(None, [record.error, *self._discard(job)]))
         return record
+
+    def _leave_beside(self, job: Job, record: Record) -> None:
+        """The rule's log gets what the job said, unless it wrote it itself; its benchmark file gets what it took."""
+        logs, benchmarks = files_of(job.rule.logs, job), files_of(job.rule.benchmarks, job)
+        self._disk.forget((*logs, *benchmarks))
+        try:
+            for path in logs:
+                leave_log(self._disk.locate(record.log), self._disk.locate(path))
+            if record.status == "done":
+                for path in benchmarks:
+                    write_benchmark(self._disk.locate(path), record)
+        except OSError as error:
+            record.status = "failed"
+            record.error = f"`{error.filename}` cannot be written: {(error.strerror or str(error)).lower()}"
 
     def _discard(self, job: Job) -> list[str]:
         """Removes what a failed attempt left, or keeps it aside; what went wrong, in sentences."""

@@ -1,8 +1,11 @@
-"""Log files of jobs: their last lines, and their going where a job said nothing."""
+"""What is kept beside the outputs of a job: its log, in its own place and where the rule says, and its benchmark."""
 
 from __future__ import annotations
 
 import os
+import shutil
+
+from flowrules.model.record import Record
 
 TAIL_BYTES = 16 << 10
 
@@ -28,3 +31,43 @@ def remove_if_empty(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def leave_log(own: str, wanted: str) -> None:
+    """Puts what a job said where the rule wants its log, unless the job wrote that file itself.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if os.path.lexists(wanted):
+        return
+    try:
+        shutil.copyfile(own, wanted)
+    except FileNotFoundError as error:
+        if error.filename != own:
+            raise
+        with open(wanted, "wb"):
+            pass
+
+
+def write_benchmark(path: str, record: Record) -> None:
+    """What a job took, as a table of one row: the columns are named as Snakemake names them.
+
+    Seconds of wall time (`s`, and as text `h:m:s`), peak resident memory in MiB (`max_rss`), CPU seconds (`cpu_time`),
+    and the mean share of one core in percent (`mean_load`).
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    seconds = record.elapsed
+    minutes, rest = divmod(int(seconds), 60)
+    load = 100 * record.cpu / seconds if seconds > 0 else 0.0
+    row = (
+        f"{seconds:.4f}",
+        f"{minutes // 60}:{minutes % 60:02}:{rest:02}",
+        f"{record.memory / (1 << 20):.2f}" if record.memory else "NA",
+        f"{record.cpu:.2f}",
+        f"{load:.2f}",
+    )
+    with open(path, "w", encoding="ascii") as file:
+        file.write("s\th:m:s\tmax_rss\tcpu_time\tmean_load\n" + "\t".join(row) + "\n")

@@ -475,3 +475,39 @@ def test_python_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.done == ("a",)
     assert box.read("a") == "3\n"
     assert wf.plan(["all"]).jobs == []
+
+
+def test_logs_and_benchmarks_are_where_the_rule_says(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a", "b"
+        rule a:
+            output: "a"
+            log: "logs/a.log"
+            benchmark: "bench/a.tsv"
+            shell: "echo said; echo moaned >&2; echo > {output}"
+        rule b:
+            input: "logs/a.log"
+            output: "b"
+            log: out="logs/b.out", err="logs/b.err"
+            shell: "echo said > {log.out}; echo moaned 2>&1 >&2; echo > {output}"
+        rule fails:
+            output: "c"
+            log: "logs/c.log"
+            benchmark: "bench/c.tsv"
+            shell: "echo went wrong; exit 1"
+        """,
+    )
+    box.ok()
+    assert box.read("logs/a.log") == "said\nmoaned\n"
+    assert box.read("logs/b.out") == "said\n"
+    assert "moaned" in box.read("logs/b.err")
+    header, row = box.read("bench/a.tsv").splitlines()
+    assert header.split("\t") == ["s", "h:m:s", "max_rss", "cpu_time", "mean_load"]
+    assert float(row.split("\t")[0]) > 0
+    assert box.todo().get("run") is None
+    assert box.run("c").returncode == 1
+    assert box.read("logs/c.log") == "went wrong\n"
+    assert not box.exists("bench/c.tsv")
