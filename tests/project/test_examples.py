@@ -62,10 +62,10 @@ def test_layout_and_habits(name, tmp_path):
 def test_hello_runs_once(tmp_path):
     folder = copy_of("hello", tmp_path)
     flowrules(folder, "-j", "2")
-    assert (folder / "results/top.tsv").read_text(encoding="utf-8").splitlines()[0] == "results/hill.tsv 6 the"
-    made = (folder / "results/top.tsv").stat().st_mtime_ns
+    assert (folder / "results/top.txt").read_text(encoding="utf-8").splitlines()[0] == "results/hill.txt 8 the"
+    made = (folder / "results/top.txt").stat().st_mtime_ns
     flowrules(folder, "-j", "2")
-    assert (folder / "results/top.tsv").stat().st_mtime_ns == made
+    assert (folder / "results/top.txt").stat().st_mtime_ns == made
 
 
 def test_letters_follow_the_words(tmp_path):
@@ -78,3 +78,9 @@ def test_letters_follow_the_words(tmp_path):
     flowrules(folder, "-j", "2")
     assert (folder / "count.tsv").read_text(encoding="utf-8").splitlines() == [*table, "z\t1"]
     assert not (folder / "counts/z.tsv").exists()
+
+
+def test_readme_shows_hello_as_it_is():
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    for name in ("Flowfile", "expected-plan.txt"):
+        assert (EXAMPLES / "hello" / name).read_text(encoding="utf-8") in readme
