@@ -23,7 +23,7 @@ from flowrules.syntax.strings import decode
 
 CAPITALS: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 _DEFINES: Final = re.compile(
-    r"^[ \t]*(?:let[ \t]+(\w+)|(?:rule|checkpoint)[ \t]+(\w+)|import\b.*?\bas[ \t]+(\w+))", re.MULTILINE
+    r"^[ \t]*(?:let[ \t]+(\w+)|(?:rule|checkpoint)[ \t]+(\w+)|import\b[^\n]*?(\w+)[ \t]*$)", re.MULTILINE
 )
 MAX_FILES: Final = 1000
 MAX_DEPTH: Final = 50
@@ -72,6 +72,7 @@ class Collected:
     Attributes:
         rules, lets, functions, imports: by name.
         others: all further statements.
+        modules: every file as it was read, in order, branches that do not count included.
         lost: names that are defined in text that could not be read, or in a branch that could not be chosen.
         blind: some file could not be read at all: any name may be defined in it.
     """
@@ -81,6 +82,7 @@ class Collected:
     functions: dict[str, Site] = field(default_factory=dict)
     imports: dict[str, Site] = field(default_factory=dict)
     others: list[Site] = field(default_factory=list)
+    modules: list[tree.Module] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     blind: bool = False
 
@@ -124,6 +126,7 @@ class Collector:
 
     def _take_file(self, source: Source, key: Key, origin: Origin) -> None:
         module, diagnostics = read_module(source)
+        self.found.modules.append(module)
         self._problems.add(*diagnostics)
         faults = tuple(d.span.start for d in diagnostics if d.span is not None and d.severity == "error")
         if faults:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
 from flowrules.load.actions import Actions
-from flowrules.load.collect import Collector, Site
+from flowrules.load.collect import Collected, Collector, Site
 from flowrules.load.configure import Configurer
 from flowrules.load.constraints import Constraints, read_constraints
 from flowrules.load.crosscheck import check_outputs, rule_order, wildcard_owners
@@ -34,6 +35,19 @@ from flowrules.syntax import tree
 DEFAULT_OPTIONS = LoadOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A workflow with the text it came from, for what looks at how it is written.
+
+    Attributes:
+        drafts: the rules as written, in the order of ``workflow.rules``.
+    """
+
+    workflow: Workflow
+    found: Collected
+    drafts: tuple[Draft, ...]
+
+
 def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_OPTIONS) -> Workflow:
     """Read a Flowfile.
 
@@ -44,6 +58,11 @@ def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_
     Raises:
         FlowfileError: all independent mistakes, sorted by file and place.
     """
+    return load_with_text(flowfile, disk, options).workflow
+
+
+def load_with_text(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_OPTIONS) -> Loaded:
+    """Read a Flowfile and keep how it is written; as `load_workflow` else."""
     problems = Problems()
     load = _Load(flowfile, disk, options, problems)
     ends: tuple[Diagnostic, ...] = ()
@@ -53,7 +72,7 @@ def load_workflow(flowfile: str, disk: FileView, options: LoadOptions = DEFAULT_
         workflow, ends = None, error.diagnostics
     if workflow is None or len(problems):
         raise FlowfileError(dict.fromkeys([*problems.all(load.opened), *ends]))
-    return workflow
+    return Loaded(workflow, load.found, load.drafts)
 
 
 class _Load:
@@ -66,7 +85,8 @@ class _Load:
         self._files = Files(disk)
         self._configurer = Configurer(self._files, problems)
         self._collector = Collector(self._files, problems, self._configurer.add, self._import)
-        self._found = self._collector.found
+        self.found = self._found = self._collector.found
+        self.drafts: tuple[Draft, ...] = ()
         self._names = Names(self._found, problems)
         self._statements = Statements(self._names, problems, self._files, options)
         self._disk = disk
@@ -89,6 +109,7 @@ class _Load:
         branches = Branches(self._names, self._problems)
         self._collector.settle(branches.choose, branches.include_path)
         drafts = self._drafts()
+        self.drafts = tuple(drafts)
         table = FilesTable({d.name: d for d in drafts}, self._names, self._problems, self._shared_constraints())
         self._names.resolver = table
         order = rule_order(self._found, self._problems)
@@ -136,6 +157,7 @@ class _Load:
         assert isinstance(node, tree.Import)
         if module is None:
             self._names.modules[node.name] = None
+            self._found.lost.add(node.name)
         else:
             self._modules[node.name] = module
             self._names.modules[node.name] = frozenset(self._statements.functions_of(module))
