@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowrules.app.session import load, plan
+from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowrulesError
 from flowrules.model.plan import Plan
 from flowrules.plan.policy import Policy
 from flowrules.ports import FileView
-from flowrules.record.disk import Disk
 from flowrules.record.lock import acquire
 from flowrules.record.outputs import remove
 from flowrules.record.owner import Owner
@@ -22,7 +21,7 @@ from flowrules.show.units import human_size
 
 def clean(source: Source, targets: Sequence[str], output: Output, *, only_temp: bool, delete: bool) -> int:
     """Shows which existing outputs of a plan would go, or deletes them. Returns the exit status."""
-    disk = Disk()
+    disk = disk_of(source)
     workflow = load(source, disk)
     planned = plan(workflow, Request(tuple(targets), Policy(read_ahead=True)), disk, Store.open(read_only=True))
     going = removable(planned.plan, disk, only_temp=only_temp)

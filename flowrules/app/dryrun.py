@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flowrules.app.session import load, plan
+from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowfileError
 from flowrules.model.job import Job
 from flowrules.plan.build import Planned
-from flowrules.record.disk import Disk
 from flowrules.record.store import Store
 from flowrules.show.output import Output
 
@@ -29,7 +28,7 @@ def dry_run(
     Raises:
         FlowrulesError: the workflow or the call has a mistake.
     """
-    disk = Disk()
+    disk = disk_of(source)
     workflow = load(source, disk)
     planned = plan(workflow, request, disk, Store.open(read_only=True))
     command = commands_of(planned, workflow.config) if request.run.print_commands else None

@@ -16,7 +16,7 @@ from flowrules.app.attempt import Workshop
 from flowrules.app.hooks import run_hooks
 from flowrules.app.loop import Loop, Result
 from flowrules.app.resources import sizer
-from flowrules.app.session import load, plan, replanner
+from flowrules.app.session import disk_of, load, plan, replanner
 from flowrules.app.settings import Request, RunSettings, Source
 from flowrules.app.touch import touch
 from flowrules.execute import machine
@@ -62,7 +62,7 @@ def run(source: Source, request: Request, output: Output, form: str, *, verbose:
     """
     from flowrules.show.observers import observer_for
 
-    disk = Disk()
+    disk = disk_of(source)
     workflow = load(source, disk)
     observer = observer_for(output, form, verbose=verbose, quiet=quiet, commands=request.run.print_commands)
     try:

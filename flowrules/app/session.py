@@ -14,6 +14,7 @@ from flowrules.load.options import LoadOptions
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned, make_plan
 from flowrules.ports import History
+from flowrules.record.confined import ConfinedDisk
 from flowrules.record.disk import Disk
 
 NAMES = ("Flowfile", "workflow/Flowfile")
@@ -38,6 +39,13 @@ def flowfile_of(source: Source) -> str:
             return name
     hint = "go to the folder of a workflow, name a file with `-s FILE`, or begin one with `flowrules init`"
     raise FlowfileError([Diagnostic("F705", "there is no `Flowfile` here, and no `workflow/Flowfile`", None, hint)])
+
+
+def disk_of(source: Source) -> Disk:
+    """The disk of a call: all of it, or the workflow's folders where the workflow is not trusted."""
+    if not source.untrusted:
+        return Disk()
+    return ConfinedDisk([".", os.path.dirname(flowfile_of(source)) or "."])
 
 
 def load(source: Source, disk: Disk) -> Workflow:

@@ -26,15 +26,14 @@ def dag_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules dag --level rules --format svg     the rules, as a picture
     flowrules dag --format dot | dot -Tpdf       through Graphviz
     """
-    from flowrules.app.session import load, plan
+    from flowrules.app.session import disk_of, load, plan
     from flowrules.app.settings import Request
     from flowrules.plan.policy import Policy
-    from flowrules.record.disk import Disk
     from flowrules.record.store import Store
     from flowrules.show.dag import render_dag
 
     source = source_of(options)
-    disk = Disk()
+    disk = disk_of(source)
     workflow = load(source, disk)
     request = Request(tuple(options["targets"]), Policy(read_ahead=True))
     planned = plan(workflow, request, disk, Store.open(read_only=True))

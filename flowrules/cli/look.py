@@ -21,16 +21,15 @@ def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over w
     flowrules summary                  all outputs of the default target
     flowrules summary --format json    for a program
     """
-    from flowrules.app.session import load, plan
+    from flowrules.app.session import disk_of, load, plan
     from flowrules.app.settings import Request
     from flowrules.app.states import output_states
     from flowrules.plan.policy import Policy
-    from flowrules.record.disk import Disk
     from flowrules.record.store import Store
     from flowrules.show.tables import render_summary
 
     source = source_of(options)
-    disk = Disk()
+    disk = disk_of(source)
     store = Store.open(read_only=True)
     request = Request(tuple(options["targets"]), Policy(read_ahead=True))
     planned = plan(load(source, disk), request, disk, store)
