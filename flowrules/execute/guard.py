@@ -17,6 +17,7 @@ from flowrules.execute.processes import sweep
 __all__ = ["Guard", "start_guard", "sweep"]
 
 _GOODBYE = b"."
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP)
 
 
 class Guard:
@@ -50,8 +51,10 @@ def start_guard(run_id: str, keep_fds: Collection[int] = (), *, scratch: Sequenc
         scratch: private folders it removes when the driver died.
     """
     read, write = os.pipe()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)  # none may come before the guard ignores them
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(read)
         return Guard(pid, write)
     try:
@@ -64,8 +67,9 @@ def start_guard(run_id: str, keep_fds: Collection[int] = (), *, scratch: Sequenc
 def _watch(run_id: str, pipe: int, keep: frozenset[int], scratch: Sequence[str]) -> None:
     """The life of the guard."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP):
+    for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _IGNORED)
     os.setsid()
     _close_all_but({pipe, *keep})
     null = os.open(os.devnull, os.O_RDWR)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 from execute_box import Box, items
@@ -228,8 +227,9 @@ def test_a_worker_that_dies_fails_its_job_only(any_box: Box, body: str, exit: in
 def test_a_worker_that_died_while_idle_is_replaced(any_box: Box):
     write("m.py", SHOW)
     assert any_box.run(any_box.call("m.py:show")).exit == 0
-    os.kill(int(pids(any_box)[0]), signal.SIGKILL)
-    time.sleep(0.05)
+    worker = int(pids(any_box)[0])
+    os.kill(worker, signal.SIGKILL)
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
     outcome = any_box.run(any_box.call("m.py:show"))
     assert (outcome.exit, outcome.error) == (0, "")
 

@@ -184,7 +184,7 @@ def test_a_run_block_ends_as_it_says(box: Box):
 
 
 def test_a_template(box: Box):
-    text = "{% for x in input %}{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}\n{{ params.one }} {{ config.tool.path }}\n"  # noqa: E501
+    text = "{% for x in input %}{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}\n{{ params.one }} {{ config.tool.path }}\n"
     assert box.run(box.template("deck.j2", text, document=DOCUMENT)).exit == 0
     with open("out.txt") as file:
         assert file.read() == "a.txt, in.xyz, x, y, odd.txt\n2.5 /opt\n"
