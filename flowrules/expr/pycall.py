@@ -39,7 +39,7 @@ def call_python(
     plain_named = {key: _to_python(world, site, value, 0) for key, value in named.items()}
     try:
         result = function(*plain, **plain_named)  # type: ignore[operator]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(site, error, getattr(imported, "__file__", None)) from error
     return _from_python(world, site, result, 0)
 
@@ -57,7 +57,7 @@ def public_functions(module: object) -> dict[str, object]:
     }
 
 
-def _failed(site: Site, error: Exception, file: object) -> Exception:
+def _failed(site: Site, error: BaseException, file: object) -> Exception:
     """The error with the last line of the module that was being executed."""
     where, trace = "", error.__traceback__
     while trace is not None:

@@ -127,7 +127,7 @@ def _no_path(value: object, span: Span) -> FlowfileError:
     hint = None
     if isinstance(value, Mapping | Row):
         hint = "name a key of it, or spread it into named entries: `**x`"
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         hint = "a path is text: write quotes, or an f-string"
     return fail("F127", f"a file is wanted, this is {kind_of(value)}", span, hint)
 

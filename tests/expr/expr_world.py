@@ -63,8 +63,12 @@ class Bench:
         self.scope = Scope(lets=self.lets, functions=functions, modules=scope.pop("known", names), **scope)
         let_scope = Scope(lets=self.lets, functions=functions, modules=names)
         compiled = _Lazily(self.lets, let_scope)
-        meter = Meter(budget) if budget is not None else None
-        self.world = World(Files(files, waits), compiled, config, meter=meter, modules=modules, env=env)
+        self._make = lambda meter: World(Files(files, waits), compiled, config, meter=meter, modules=modules, env=env)
+        self.renew(budget)
+
+    def renew(self, budget=None):
+        """A world in which nothing was evaluated yet."""
+        self.world = self._make(Meter(budget) if budget is not None else None)
 
     def compile(self, text, name="test"):
         source = Source(name, text)
