@@ -26,6 +26,8 @@ class ConfinedDisk(Disk):
     def allows(self, path: str) -> bool:
         """Whether a path lies in one of the folders, links followed."""
         folder, name = os.path.split(self.locate(path))
+        if name in ("", ".", ".."):
+            folder, name = f"{folder}/{name}" if folder else name, "."
         inside = self._inside.get(folder)
         if inside is None:
             inside = self._inside[folder] = self._below(os.path.realpath(folder or ".") + "/")
