@@ -96,7 +96,10 @@ def _attribute_call(c: Context, node: tree.Call, function: tree.Attribute) -> Pi
     name = function.name
     if name not in METHOD_NAMES:
         _arguments_only(c, node)
-        c.piece(owner)
+        before = len(c.diagnostics)
+        stand_in = c.piece(owner)
+        if len(c.diagnostics) > before:  # what it is called on is wrong itself
+            return stand_in
         return c.error("F113", f"unknown method `{name}`", function.name_span, _method_hint(name, owner.span.text()))
     receiver = c.code(owner)
     c.cost += 8

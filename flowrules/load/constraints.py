@@ -18,6 +18,8 @@ from flowrules.span import Span
 from flowrules.syntax import tree
 from flowrules.syntax.strings import decode
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
@@ -116,6 +118,11 @@ def _take(
 
 def check_regex(regex: str, node: tree.Expr, problems: Problems) -> bool:
     """Whether a regular expression can be used; what is wrong is told at its place in the string."""
+    control = _CONTROL.search(regex)
+    if control is not None:
+        message = "a constraint holds a control character"
+        problems.error("F213", message, _within(node, regex, control.start()), 'keep the backslashes: write `r"…"`')
+        return False
     try:
         compiled = re.compile(regex)
     except (re.error, RecursionError, OverflowError) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
-
 from flowrules.errors import Related
 from flowrules.expr.world import World
 from flowrules.load.actions import Actions
@@ -37,6 +35,7 @@ class RuleMaker:
         values = Values(draft, files, self._names, problems, self._world)
         before = len(problems)
         self._check_own_output(draft)
+        self._check_input_flags(draft)
         inputs = values.entries("input")
         threads, retries, priority = (values.single(d) for d in ("threads", "retries", "priority"))
         resources, params, env = (values.entries(d) for d in ("resources", "params", "env"))
@@ -110,6 +109,14 @@ class RuleMaker:
         if draft.node.kind == "checkpoint" and kind is not None and "output" not in draft.directives:
             problems.error("F233", f"checkpoint `{draft.name}` has no output to read", draft.node.name_span)
 
+    def _check_input_flags(self, draft: Draft) -> None:
+        """Flags that say how a file is made stand where it is made."""
+        for item in draft.items("input"):
+            match item.value:
+                case tree.Call(function=tree.Name(id="temp" | "protected" | "touch" | "update" | "ensure" as flag)):
+                    hint = "write it in the rule that makes the file"
+                    self._problems.error("F222", f"`{flag}` belongs to an output", item.value.span, hint)
+
     def _check_own_output(self, draft: Draft) -> None:
         """An input written exactly like an output of the same rule."""
         outputs = {(s.prefix, s.body): s for item in draft.items("output") for s in _strings(item.value)}
@@ -138,5 +145,4 @@ def _strings(node: tree.Expr) -> list[tree.String]:
 def _doc(node: tree.Rule) -> str | None:
     if node.doc is None:
         return None
-    first, newline, rest = decode(node.doc).value.partition("\n")
-    return (first.strip() + newline + dedent(rest)).strip() or None
+    return decode(node.doc).value.strip() or None
