@@ -13,7 +13,11 @@ from flowrules.errors import Diagnostic
 from flowrules.model.quantity import QuantityError, parse_quantity
 from flowrules.span import Source, Span
 from flowrules.syntax import tree
-from flowrules.syntax.lexer import Tokens
+from flowrules.syntax.tokens import Tokens
+from flowrules.syntax.walk import deeper_than
+
+MAX_DEPTH: Final = 200
+"""How many expressions may be nested in each other; whoever goes through a tree may recurse."""
 
 _LONGEST_NUMBER: Final = 100  # digits; more is never meant, and converting them is slow
 _CONSTANTS: Final = {"TRUE": True, "FALSE": False, "NULL": None}
@@ -41,7 +45,7 @@ class Builder:
     # ── statements ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def module(self, statements: Children, start: int, end: int) -> tuple[tree.Statement, ...]:
-        return tuple(statements)
+        return tuple(statement for statement in statements if statement is not None)
 
     def config(self, parts: Children, start: int, end: int) -> tree.Config:
         path, *options = parts
@@ -63,12 +67,25 @@ class Builder:
     def include(self, parts: Children, start: int, end: int) -> tree.Include:
         return tree.Include(Span(self.source, start, end), self._string(parts[0]))
 
-    def let(self, parts: Children, start: int, end: int) -> tree.Let:
+    def _shallow(self, node: Any, start: int, end: int) -> bool:  # noqa: ANN401
+        """Whether a part of a statement is nested no deeper than allowed; reports it otherwise."""
+        if end - start <= MAX_DEPTH or not deeper_than(node, MAX_DEPTH):
+            return True
+        message = f"this expression is nested more than {MAX_DEPTH} deep"
+        hint = "name parts of it with `let`; long texts and sums are better lists"
+        self.report(Diagnostic("F010", message, node.span, hint))
+        return False
+
+    def let(self, parts: Children, start: int, end: int) -> tree.Let | None:
         name, value = parts
+        if not self._shallow(value, start, end):
+            return None
         return tree.Let(Span(self.source, start, end), self._word(name), self._span(name), value)
 
-    def let_function(self, parts: Children, start: int, end: int) -> tree.LetFunction:
+    def let_function(self, parts: Children, start: int, end: int) -> tree.LetFunction | None:
         name, parameters, value = parts
+        if not all(self._shallow(part, start, end) for part in (value, *parameters)):
+            return None
         span = Span(self.source, start, end)
         return tree.LetFunction(span, self._word(name), self._span(name), parameters, value)
 
@@ -104,8 +121,10 @@ class Builder:
     def wildcards(self, parts: Children, start: int, end: int) -> tree.Wildcards:
         return tree.Wildcards(Span(self.source, start, end), parts[0])
 
-    def rule(self, parts: Children, start: int, end: int) -> tree.Rule:
+    def rule(self, parts: Children, start: int, end: int) -> tree.Rule | None:
         kind, name, *body = parts
+        if not self._word(name):  # its header was a mistake; nothing can refer to it
+            return None
         doc = body.pop(0) if body and isinstance(body[0], tree.String) else None
         is_rule = self.kinds[kind] == "RULE"
         span = Span(self.source, start, end)
@@ -126,19 +145,21 @@ class Builder:
 
     def if_(self, parts: Children, start: int, end: int) -> tree.If:
         test, body, *others = parts
+        if not self._shallow(test, start, end):
+            return tree.If(Span(self.source, start, end), tuple(others))
         return tree.If(Span(self.source, start, end), ((test, body), *others))
 
-    def elif_(self, parts: Children, start: int, end: int) -> tuple[tree.Expr, tuple[tree.Statement, ...]]:
-        return parts[0], parts[1]
+    def elif_(self, parts: Children, start: int, end: int) -> tuple[tree.Expr | None, tuple[tree.Statement, ...]]:
+        return parts[0] if self._shallow(parts[0], start, end) else None, parts[1]
 
     def else_(self, parts: Children, start: int, end: int) -> tuple[None, tuple[tree.Statement, ...]]:
         return None, parts[0]
 
     def suite(self, parts: Children, start: int, end: int) -> tuple[tree.Statement, ...]:
-        return tuple(parts)
+        return self.module(parts, start, end)
 
     def items(self, parts: Children, start: int, end: int) -> tuple[tree.Item, ...]:
-        return tuple(parts)
+        return tuple(item for item in parts if self._shallow(item, start, end))
 
     def positional_item(self, parts: Children, start: int, end: int) -> tree.Item:
         return tree.Item(Span(self.source, start, end), None, None, parts[0])
@@ -154,6 +175,7 @@ class Builder:
     # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def expression(self, parts: Children, start: int, end: int) -> tree.Expr:
+        self._shallow(parts[0], start, end)
         return cast(tree.Expr, parts[0])
 
     def conditional(self, parts: Children, start: int, end: int) -> tree.Conditional:

@@ -6,18 +6,19 @@ all reductions that only pass a value on in one step, and can go on after a mist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flowrules.syntax.lexer import Tokens
 from flowrules.syntax.tables import END, LIST, MAKE, PASS, Start, Tables
+from flowrules.syntax.tokens import Tokens
 
 Make = Callable[[list[Any], int, int], Any]
 """Takes the children that carry a value (of a token: its number), start and end offset; returns a node."""
 
-Recover = Callable[[int], tuple[int, int]]
-"""Takes the number of a token that cannot stand where it does; returns the first token to forget and the next to read.
+Recover = Callable[[int, Mapping[str, int]], tuple[int, int]]
+"""Takes the number of a token that cannot stand where it does, and the moves for those that can.
 
+Returns the first token to forget and the next to read.
 What was read from the first of these on is forgotten. The tokens from there on may have been changed.
 """
 
@@ -36,7 +37,7 @@ def parse(tables: Tables, start: Start, tokens: Tokens, makers: Sequence[Make | 
     while True:
         move = states[state].get(kind)
         if move is None:
-            forget, at = recover(at)
+            forget, at = recover(at, states[state])
             while firsts and firsts[-1] >= forget:
                 del stack[-1], values[-1], firsts[-1]
             state, kind = stack[-1], kinds[at]

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from flowrules.errors import Diagnostic
-from flowrules.span import Source, Span
-from flowrules.syntax.lexer import Tokens
+from flowrules.syntax import expression_mistakes, foreign, statement_mistakes
+from flowrules.syntax.scene import Scene
+
+# The first that knows an answer gives it: what spoils everything after it, habits from elsewhere, then the plain ones.
+_EXPLANATIONS: Final[tuple[Callable[[Scene], Diagnostic | None], ...]] = (
+    statement_mistakes.unclosed_triple,
+    foreign.later_statement,
+    foreign.snakemake_statement,
+    foreign.python_statement,
+    foreign.python_import,
+    foreign.assignment,
+    foreign.lambda_,
+    statement_mistakes.unclosed_before_head,
+    statement_mistakes.deeper_head,
+    statement_mistakes.rule_header,
+    statement_mistakes.branch_header,
+    statement_mistakes.directive_head,
+    statement_mistakes.unknown_statement,
+    statement_mistakes.empty_value,
+    foreign.python_operator,
+    expression_mistakes.string_prefix,
+    expression_mistakes.half_conditional,
+    expression_mistakes.bare_comprehension,
+    expression_mistakes.no_set,
+    expression_mistakes.several_indexes,
+    expression_mistakes.reserved_name,
+    statement_mistakes.statement_shape,
+    expression_mistakes.missing_sign,
+    expression_mistakes.missing_comma,
+    expression_mistakes.bad_equals,
+    expression_mistakes.missing_operand,
+)
 
 
-class Place(NamedTuple):
-    """Numbers of the first token of a logical line, of its NEWLINE, and of the token that cannot stand there."""
-
-    line: int
-    end: int
-    at: int
-
-
-def explain(source: Source, tokens: Tokens, place: Place) -> Diagnostic:
+def explain(scene: Scene) -> Diagnostic:
     """The diagnostic for a token that the grammar does not allow."""
-    start, end = tokens.starts[place.at], tokens.ends[place.at]
-    return Diagnostic("F003", f"unexpected `{source.text[start:end]}`", Span(source, start, end))
+    for explanation in _EXPLANATIONS:
+        found = explanation(scene)
+        if found is not None:
+            return found
+    return expression_mistakes.anything(scene)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flowrules.errors import Diagnostic, FlowfileError, fail
+from flowrules.errors import Diagnostic, FlowfileError, Related, fail
 from flowrules.span import Source, Span
 from flowrules.syntax import tree
 from flowrules.syntax.build import Builder
 from flowrules.syntax.lalr import Recover, parse
-from flowrules.syntax.lexer import FAULT, INDENT, NEWLINE, Tokens, tokenize, tokenize_expression
-from flowrules.syntax.mistakes import Place, explain
+from flowrules.syntax.lexer import tokenize, tokenize_expression
+from flowrules.syntax.mistakes import explain
+from flowrules.syntax.scene import Scene
 from flowrules.syntax.tables import Start, tables
+from flowrules.syntax.tokens import INDENT, LAYOUT, MAX_MISTAKES, NEWLINE, Tokens
 
 MAX_BYTES: Final = 8 * 2**20
-MAX_MISTAKES: Final = 100
 
-_LAYOUT: Final = frozenset({NEWLINE, "_INDENT", "_DEDENT"})
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -72,13 +72,13 @@ def read_module(source: Source) -> tuple[tree.Module, list[Diagnostic]]:
         if len(found) > MAX_MISTAKES:
             raise _Enough
 
-    def recover(at: int) -> tuple[int, int]:
+    def recover(at: int, expected: Mapping[str, int]) -> tuple[int, int]:
         line, end = _logical_line(tokens.kinds, at)
-        report(_diagnostic(source, tokens, Place(line, end, at)))
-        if tokens.kinds[end + 1] == INDENT:
-            _mend_header(tokens, line, end, at)
-            return line, line
-        return line, end + 1
+        report(_diagnostic(Scene(source, tokens, line, end, at, expected)))
+        if tokens.kinds[end + 1] != INDENT:
+            return line, end + 1
+        _mend_header(tokens, line, end, at)
+        return line, line
 
     try:
         statements = _parse(source, "module", tokens, report, recover)
@@ -102,8 +102,8 @@ def parse_expression(source: Source, start: int, end: int) -> tree.Expr:
     def report(diagnostic: Diagnostic) -> None:
         raise FlowfileError([diagnostic])
 
-    def recover(at: int) -> tuple[int, int]:
-        raise FlowfileError([_diagnostic(source, tokens, Place(0, len(tokens.kinds) - 1, at))])
+    def recover(at: int, expected: Mapping[str, int]) -> tuple[int, int]:
+        raise FlowfileError([_diagnostic(Scene(source, tokens, 0, len(tokens.kinds) - 1, at, expected))])
 
     expression: tree.Expr = _parse(source, "expression", tokens, report, recover)
     return expression
@@ -116,11 +116,15 @@ def _parse(source: Source, start: Start, tokens: Tokens, report: Callable[[Diagn
     return parse(grammar, start, tokens, makers, recover)
 
 
-def _diagnostic(source: Source, tokens: Tokens, place: Place) -> Diagnostic:
-    if tokens.kinds[place.at] == FAULT:
-        code, message, start, end, hint = tokens.faults[place.at]
-        return Diagnostic(code, message, Span(source, start, end), hint)
-    return explain(source, tokens, place)
+def _diagnostic(scene: Scene) -> Diagnostic:
+    fault = scene.tokens.faults.get(scene.at)
+    if fault is None:
+        return explain(scene)
+    related: tuple[Related, ...] = ()
+    if fault.opener is not None:
+        opener = Span(scene.source, fault.opener, fault.opener + 1)
+        related = (Related(f"{opener.text()} was opened here", opener),)
+    return Diagnostic(fault.code, fault.message, Span(scene.source, fault.start, fault.end), fault.hint, related)
 
 
 def _where(diagnostic: Diagnostic) -> int:
@@ -130,7 +134,7 @@ def _where(diagnostic: Diagnostic) -> int:
 def _logical_line(kinds: list[str], at: int) -> tuple[int, int]:
     """First token of the logical line that a token is in, and the NEWLINE that ends it."""
     line = at
-    while line > 0 and kinds[line - 1] not in _LAYOUT:
+    while line > 0 and kinds[line - 1] not in LAYOUT:
         line -= 1
     return line, kinds.index(NEWLINE, at)
 
