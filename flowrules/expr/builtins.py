@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import cmp_to_key
 from typing import Final
 
+from flowrules.expr.comparing import COMPARE, equal, truth
 from flowrules.expr.data import OpenList, is_list, items_of, text_of
 from flowrules.expr.flags import FLAG_FUNCTIONS
-from flowrules.expr.operators import COMPARE, add, bounded, equal, merged, truth
+from flowrules.expr.operators import add, bounded, merged
 from flowrules.expr.readers import READERS
 from flowrules.expr.site import Builtin, Site
 from flowrules.expr.tables import TABLE_FUNCTIONS

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from flowrules.errors import fail
+from flowrules.expr.comparing import truth
 from flowrules.expr.data import gathered, items_of, kind_of
 from flowrules.expr.names import CAPITALS
-from flowrules.expr.operators import merged, truth
+from flowrules.expr.operators import merged
 from flowrules.expr.scope import Code, Context, Piece
 from flowrules.expr.world import World
 from flowrules.model.values import Unknown

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from flowrules.errors import suggestion
+from flowrules.expr.comparing import contains, equal
 from flowrules.expr.data import OpenList, Row, is_list, items_of, kind_of
-from flowrules.expr.operators import contains, equal, merged
+from flowrules.expr.operators import merged
 from flowrules.expr.site import Builtin, Site
 from flowrules.expr.world import World
 from flowrules.model.pattern import Pattern, pattern_of

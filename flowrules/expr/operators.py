@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and truth: what each operator does with each kind of value, within bounds.
+"""Arithmetic: what each operator does with each kind of value, within bounds.
 
 Every function takes the world (for its meter) and the span of the operation (for errors). The first lines of each
 serve the common case of numbers and text; the rest is reached only by other kinds.
@@ -11,23 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from flowrules.errors import FlowfileError, fail
-from flowrules.expr.data import OpenList, Row, gathered, is_list, items_of, kind_of
+from flowrules.expr.data import OpenList, gathered, is_list, items_of, kind_of
 from flowrules.expr.world import World
 from flowrules.model.pattern import Pattern, pattern_of
 from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
-from flowrules.model.values import Flagged, Unknown
+from flowrules.model.values import Unknown
 from flowrules.span import Span
 
 MAX_BITS: Final = 4096
 """No whole number grows beyond this."""
 
 _LARGE: Final = 1 << 62
-_DEPTH: Final = 200
-_COMPARED: Final = 20
-"""Steps of one comparison of elements."""
-
-_SIMPLE: Final = frozenset({str, int, float})
-"""Types whose values Python compares as we do."""
 
 Operator: TypeAlias = Callable[[World, Span, object, object], object]
 
@@ -56,7 +50,7 @@ def add(world: World, span: Span, a: object, b: object) -> object:
         hint = 'write numbers into text with an f-string, `f"{x}.txt"`, or `str(x)`'
         if is_list(a) or is_list(b):
             hint = 'put the text into a list, `[x]`, or join the list: `join(list, " ")`'
-        raise _unfit("+", a, b, span, hint)
+        raise unfit("+", a, b, span, hint)
     return _arithmetic("+", lambda x, y: x + y, a, b, span)
 
 
@@ -93,7 +87,7 @@ def multiply(world: World, span: Span, a: object, b: object) -> object:
     if isinstance(a, int) and not isinstance(b, int):
         a, b = b, a
     if isinstance(b, int) and isinstance(a, str):
-        quantity = _as_quantity(a)
+        quantity = as_quantity(a)
         if quantity is not None:
             return _arithmetic("*", lambda x, y: x * y, quantity, b, span)
         world.meter.text(len(a) * max(b, 0), span, a.isascii())
@@ -118,7 +112,7 @@ def floor_divide(world: World, span: Span, a: object, b: object) -> object:
 def modulo(world: World, span: Span, a: object, b: object) -> object:
     """The rest of a division of numbers or quantities; text has no `%` here."""
     if isinstance(a, str):
-        raise _unfit("%", a, b, span, 'write an f-string instead: `f"{x}"`')
+        raise unfit("%", a, b, span, 'write an f-string instead: `f"{x}"`')
     return _arithmetic("%", lambda x, y: x % y, a, b, span)
 
 
@@ -127,7 +121,7 @@ def power(world: World, span: Span, a: object, b: object) -> object:
     if isinstance(a, int) and isinstance(b, int) and b > 0 and abs(a) > 1 and a.bit_length() * b > MAX_BITS:
         raise _too_large(span)
     if isinstance(a, Quantity) or isinstance(b, Quantity):
-        raise _unfit("**", a, b, span, None)
+        raise unfit("**", a, b, span, None)
     return _arithmetic("**", lambda x, y: x**y, a, b, span)
 
 
@@ -154,14 +148,14 @@ def _arithmetic(symbol: str, compute: Callable[[Any, Any], object], a: object, b
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return merged(a, b)
     if isinstance(a, Quantity) and isinstance(b, str):
-        b = _as_quantity(b) or b
+        b = as_quantity(b) or b
     elif isinstance(b, Quantity) and isinstance(a, str):
-        a = _as_quantity(a) or a
+        a = as_quantity(a) or a
     elif isinstance(a, str) and isinstance(b, int | float | str):
-        a = _as_quantity(a) or a
-        b = _as_quantity(b) or b if isinstance(b, str) else b
+        a = as_quantity(a) or a
+        b = as_quantity(b) or b if isinstance(b, str) else b
     if not (isinstance(a, int | float | Quantity) and isinstance(b, int | float | Quantity)):
-        raise _unfit(symbol, a, b, span, _number_hint(a, b))
+        raise unfit(symbol, a, b, span, number_hint(a, b))
     try:
         result: object = compute(a, b)
     except QuantityError as error:
@@ -188,7 +182,8 @@ def _too_large(span: Span) -> FlowfileError:
     return fail("F120", f"the number is too large (more than {MAX_BITS} bits)", span)
 
 
-def _as_quantity(text: str) -> Quantity | None:
+def as_quantity(text: str) -> Quantity | None:
+    """The quantity that text is, or None."""
     if len(text) > 40 or not text[:1].isdigit() or text.isdigit():
         return None
     try:
@@ -197,7 +192,8 @@ def _as_quantity(text: str) -> Quantity | None:
         return None
 
 
-def _number_hint(a: object, b: object) -> str | None:
+def number_hint(a: object, b: object) -> str | None:
+    """What to do where numbers are wanted and something else stands."""
     for value in (a, b):
         if isinstance(value, str) and not isinstance(a if value is b else b, str):
             return "turn text into a number with `int(…)` or `float(…)`"
@@ -208,7 +204,8 @@ def _number_hint(a: object, b: object) -> str | None:
     return None
 
 
-def _unfit(symbol: str, a: object, b: object, span: Span, hint: str | None) -> FlowfileError:
+def unfit(symbol: str, a: object, b: object, span: Span, hint: str | None) -> FlowfileError:
+    """The error for an operator that does not take these values."""
     return fail("F114", f"`{symbol}` does not fit {kind_of(a)} and {kind_of(b)}", span, hint)
 
 
@@ -226,181 +223,4 @@ BINARY: Final[Mapping[str, Operator]] = {
     "//": floor_divide,
     "%": modulo,
     "**": power,
-}
-
-
-# ── comparison and truth ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def truth(value: object) -> bool | Unknown:
-    """What a value is as a condition: null, "", 0, [] and {} are false."""
-    if isinstance(value, bool | Unknown):
-        return value
-    if isinstance(value, OpenList):
-        return True if any(not isinstance(item, Unknown) for item in value) else value.waits
-    if isinstance(value, Flagged):
-        return truth(value.value)
-    if isinstance(value, Pattern):
-        return True
-    return bool(value)
-
-
-def equal(world: World, span: Span, a: object, b: object) -> bool | Unknown:
-    """Whether two values are the same; those of different kinds are not, but for whole and other numbers."""
-    return _equal(world, span, a, b, 0)
-
-
-def _equal(world: World, span: Span, a: object, b: object, depth: int) -> bool | Unknown:
-    if a.__class__ is b.__class__ and a.__class__ in _SIMPLE:
-        if a.__class__ is str:
-            world.meter.text(len(a), span)
-        return a == b
-    if isinstance(a, Unknown) or isinstance(b, Unknown):
-        return merged(a, b)
-    if isinstance(a, Pattern) or isinstance(b, Pattern):
-        _refuse_pattern(a, b, span)
-    if isinstance(a, str) and isinstance(b, str):
-        world.meter.text(min(len(a), len(b)), span)
-        return a == b
-    if is_list(a) and is_list(b):
-        left, right = items_of(a) or (), items_of(b) or ()
-        if isinstance(a, OpenList) or isinstance(b, OpenList):
-            return merged(*left, *right)
-        return len(left) == len(right) and _all_equal(world, span, zip(left, right, strict=True), depth)
-    if isinstance(a, Row) and isinstance(b, Row):
-        a, b = a.as_dict(), b.as_dict()
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        if len(a) != len(b) or any(key not in b for key in a):
-            return False
-        return _all_equal(world, span, ((a[key], b[key]) for key in a), depth)
-    if isinstance(a, bool) != isinstance(b, bool):
-        return False
-    if isinstance(a, int | float | Quantity) or a is None:
-        return a == b
-    return False
-
-
-def _all_equal(world: World, span: Span, pairs: object, depth: int) -> bool | Unknown:
-    if depth > _DEPTH:
-        raise fail("F119", "the values nest too deeply to compare", span)
-    waits: list[Unknown] = []
-    for a, b in pairs:  # type: ignore[attr-defined]
-        world.meter.take(_COMPARED, span)
-        same = _equal(world, span, a, b, depth + 1)
-        if isinstance(same, Unknown):
-            waits.append(same)
-        elif not same:
-            return False
-    return merged(*waits) if waits else True
-
-
-def _refuse_pattern(a: object, b: object, span: Span) -> None:
-    """Comparing a wildcard that has no value is a mistake, never a plain no."""
-    pattern = a if isinstance(a, Pattern) else b
-    assert isinstance(pattern, Pattern)
-    if isinstance(a, str | Pattern) and isinstance(b, str | Pattern):
-        name = pattern.names[0]
-        raise fail(
-            "F128",
-            f"`{{{name}}}` is a wildcard without a value here, so the text cannot be compared",
-            span,
-            f"write `wildcards.{name}`, or an f-string with it",
-        )
-
-
-def contains(world: World, span: Span, item: object, container: object) -> bool | Unknown:
-    """`item in container`: an element of a list, a key of a dict, a part of a text."""
-    if isinstance(item, Unknown) or isinstance(container, Unknown):
-        return merged(item, container)
-    if isinstance(container, Mapping):
-        return isinstance(item, str | int | float | bool | None) and item in container
-    if isinstance(container, Row):
-        return isinstance(item, str) and item in container.index
-    if isinstance(container, str):
-        if not isinstance(item, str):
-            raise fail("F114", f"`in` looks for text in text, not for {kind_of(item)}", span)
-        world.meter.text(len(container), span)
-        return item in container
-    items = items_of(container)
-    if items is None:
-        raise fail("F114", f"`in` does not fit {kind_of(container)}: it looks into lists, dicts and text", span)
-    if item.__class__ in _SIMPLE and set(map(type, items)) <= _SIMPLE:
-        world.meter.take(1 + len(items), span)
-        return item in items
-    waits: list[Unknown] = []
-    for other in items:
-        world.meter.take(_COMPARED, span)
-        same = equal(world, span, item, other)
-        if same is True:
-            return True
-        if isinstance(same, Unknown):
-            waits.append(same)
-    return merged(*waits) if waits else False
-
-
-def _ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Operator:
-    def order(world: World, span: Span, a: object, b: object) -> object:
-        return _ordered(world, span, a, b, symbol, compare, 0)
-
-    return order
-
-
-def _ordered(
-    world: World, span: Span, a: object, b: object, symbol: str, compare: Callable[[Any, Any], bool], depth: int
-) -> bool | Unknown:
-    if isinstance(a, Unknown) or isinstance(b, Unknown):
-        return merged(a, b)
-    if isinstance(a, str) and isinstance(b, str):
-        world.meter.text(min(len(a), len(b)), span)
-        return compare(a, b)
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        return compare(a, b)
-    if isinstance(a, Quantity) or isinstance(b, Quantity):
-        a = _as_quantity(a) or a if isinstance(a, str) else a
-        b = _as_quantity(b) or b if isinstance(b, str) else b
-        try:
-            return compare(a, b)
-        except QuantityError as error:
-            raise fail("F115", str(error), span) from None
-        except TypeError:
-            raise _unfit(symbol, a, b, span, None) from None
-    if is_list(a) and is_list(b) and depth < _DEPTH:
-        return _ordered_lists(world, span, a, b, symbol, compare, depth)
-    raise _unfit(symbol, a, b, span, _number_hint(a, b))
-
-
-def _ordered_lists(
-    world: World, span: Span, a: object, b: object, symbol: str, compare: Callable[[Any, Any], bool], depth: int
-) -> bool | Unknown:
-    """Lists in order of their first elements that differ."""
-    left, right = items_of(a) or (), items_of(b) or ()
-    for x, y in zip(left, right, strict=False):
-        world.meter.take(_COMPARED, span)
-        same = _equal(world, span, x, y, depth)
-        if isinstance(same, Unknown):
-            return same
-        if not same:
-            return _ordered(world, span, x, y, symbol, compare, depth + 1)
-    return compare(len(left), len(right))
-
-
-def _unequal(world: World, span: Span, a: object, b: object) -> object:
-    same = equal(world, span, a, b)
-    return same if isinstance(same, Unknown) else not same
-
-
-def _lacks(world: World, span: Span, item: object, container: object) -> object:
-    found = contains(world, span, item, container)
-    return found if isinstance(found, Unknown) else not found
-
-
-COMPARE: Final[Mapping[str, Operator]] = {
-    "==": equal,
-    "!=": _unequal,
-    "in": contains,
-    "not in": _lacks,
-    "<": _ordering("<", lambda a, b: a < b),
-    "<=": _ordering("<=", lambda a, b: a <= b),
-    ">": _ordering(">", lambda a, b: a > b),
-    ">=": _ordering(">=", lambda a, b: a >= b),
 }

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 
 from flowrules.errors import suggestion
+from flowrules.expr.comparing import truth
 from flowrules.expr.data import kind_of
-from flowrules.expr.operators import truth
 from flowrules.expr.pycall import public_functions
 from flowrules.expr.shell import parse_shell
 from flowrules.load.actions import Actions
