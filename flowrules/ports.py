@@ -85,6 +85,9 @@ class Executor(Protocol):
     def wait(self, timeout: float | None) -> list[Outcome]:
         """Outcomes since the last call; waits up to ``timeout`` seconds (None: until there is one or `wake`)."""
 
+    def wake(self) -> None:
+        """Make a `wait` that goes on return; safe in a signal handler."""
+
     def close(self) -> None:
         """Kill what runs, release everything. May be called twice."""
 

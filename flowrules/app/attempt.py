@@ -128,13 +128,16 @@ class Workshop:
         record.exit, record.error = outcome.exit, outcome.error
         record.started, record.ended = outcome.started, outcome.ended
         record.cpu, record.memory = outcome.cpu, outcome.memory
-        if record.exit == 0 and not record.error:
+        failed = record.exit != 0
+        if not failed:  # an error that comes with status 0 is a remark, such as on processes left behind
             checked = check_outputs(self._disk, outputs_of(job), self._hash_limit)
             if checked.missing and patient and not checked.problems:
                 return None
             record.outputs = checked.records
-            record.error = "; ".join([*checked.problems, *map(_not_made, checked.missing)])
-        record.status = "failed" if record.error or record.exit != 0 else "done"
+            problems = [*checked.problems, *map(_not_made, checked.missing)]
+            failed = bool(problems)
+            record.error = "; ".join(filter(None, [*problems, record.error]))
+        record.status = "failed" if failed else "done"
         self._leave_beside(job, record)
         if record.status == "done":
             self.fresh.update((made.path, made) for made in record.outputs)
