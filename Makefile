@@ -30,6 +30,8 @@ setup: $(VENV)/.test
 
 # Debian's python3 comes without venv; root can mend that
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	    || { echo "$(PYTHON) is not Python 3.10 or newer: choose one by make PYTHON=…"; exit 1; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -y -qq python3-venv >/dev/null; } \
