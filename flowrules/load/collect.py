@@ -23,7 +23,8 @@ from flowrules.syntax.strings import decode
 
 CAPITALS: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 _DEFINES: Final = re.compile(
-    r"^[ \t]*(?:let[ \t]+(\w+)|(?:rule|checkpoint)[ \t]+(\w+)|import\b[^\n]*?(\w+)[ \t]*$)", re.MULTILINE
+    r"^(\w+)[ \t]*(?:,[^=\n]*)?=|^[ \t]*(?:(?:let|def|rule|checkpoint)[ \t]+(\w+)|import\b[^\n]*?(\w+)[ \t]*$)",
+    re.MULTILINE,
 )
 MAX_FILES: Final = 1000
 MAX_DEPTH: Final = 50

@@ -34,8 +34,10 @@ _SHADOWED: Final[Mapping[str, str]] = {"gpu": "gpus", "cpu": "threads", "cpus": 
 
 def capitals_hint(node: tree.Let) -> tuple[str, Span, str]:
     """Message, span and hint for a constant whose name is not in capitals."""
-    capital = re.sub(r"\W", "_", node.name).upper()
+    capital = node.name.upper()
     hint = f"write `let {capital} = …`: capitals tell constants from wildcards"
+    if not re.fullmatch("[A-Z][A-Z0-9_]*", capital):
+        hint = "names of constants are made of A to Z, digits and `_`"
     return f"the constant `{node.name}` is not in capitals", node.name_span, hint
 
 

@@ -39,17 +39,10 @@ class RuleMaker:
         inputs = values.entries("input")
         threads, retries, priority = (values.single(d) for d in ("threads", "retries", "priority"))
         resources, params, env = (values.entries(d) for d in ("resources", "params", "env"))
-        flags = {name: False for name in ("local", "default", "fresh")}
-        texts: dict[str, str | None] = {"group": None, "executable": None}
-        action = message = None
-        for name in flags:
-            with self._names.kept():
-                flags[name] = values.flag(name)
+        flags, texts = self._same_for_all_jobs(values)
         if flags["default"]:
             self.defaults.append(draft)
-        for name in texts:
-            with self._names.kept():
-                texts[name] = values.text(name)
+        action = message = None
         with self._names.kept():
             action = self.actions.action(draft, files, values)
         with self._names.kept():
@@ -84,6 +77,18 @@ class RuleMaker:
             action=action,
             fresh=flags["fresh"],
         )
+
+    def _same_for_all_jobs(self, values: Values) -> tuple[dict[str, bool], dict[str, str | None]]:
+        """Directives that are true or false, and those that are text."""
+        flags = {name: False for name in ("local", "default", "fresh")}
+        texts: dict[str, str | None] = {"group": None, "executable": None}
+        for name in flags:
+            with self._names.kept():
+                flags[name] = values.flag(name)
+        for name in texts:
+            with self._names.kept():
+                texts[name] = values.text(name)
+        return flags, texts
 
     def _check_fit(self, draft: Draft) -> None:
         """Directives that mean nothing with the action of the rule."""
