@@ -167,8 +167,17 @@ CALL: Final = {
 }
 
 LINT: Final = {
-    "L001": "risky habit",
+    "L001": "param inserted as written",
     "L002": "placeholder in text for a second interpreter",
+    "L003": "file that the command never names",
+    "L004": "threads that the command never names",
+    "L005": "constant or function without use",
+    "L006": "absolute path",
+    "L007": "two rules whose wildcards can name one file",
+    "L008": "wildcards without a separator",
+    "L009": "fixed name in a shared folder",
+    "L010": "relative path after a change of folder",
+    "L011": "command that writes another rule's file",
 }
 
 CODES: Final = {**SYNTAX, **EXPRESSIONS, **RULES, **SHELL, **CONFIG, **PLANNING, **RUNNING, **CALL, **LINT}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from flowrules.app.session import flowfile_of, options_of, without_gc
 from flowrules.app.settings import Source
 from flowrules.load.lint import lint_workflow

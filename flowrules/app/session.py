@@ -54,9 +54,15 @@ def load(source: Source, disk: Disk) -> Workflow:
     Raises:
         FlowfileError: with everything that is wrong with it.
     """
+    with without_gc():
+        return load_workflow(flowfile_of(source), disk, options_of(source))
+
+
+def options_of(source: Source) -> LoadOptions:
+    """How a call wants its workflow read."""
     from flowrules.execute.helpers import import_module
 
-    options = LoadOptions(
+    return LoadOptions(
         config=source.config,
         configfiles=source.configfiles,
         environ=os.environ,
@@ -64,8 +70,6 @@ def load(source: Source, disk: Disk) -> Workflow:
         no_python=source.no_python,
         untrusted=source.untrusted,
     )
-    with without_gc():
-        return load_workflow(flowfile_of(source), disk, options)
 
 
 def plan(workflow: Workflow, request: Request, disk: Disk, history: History) -> Planned:

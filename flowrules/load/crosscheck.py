@@ -67,7 +67,7 @@ def check_outputs(drafts: Sequence[Draft], table: FilesTable, order: Order, prob
     """Two rules that make one file, and files of one rule below the folder of another."""
     makers: dict[str, tuple[Draft, Output]] = {}
     folders: dict[str, tuple[Draft, Output]] = {}
-    before = _closure(order)
+    before = goes_before(order)
     everything = [(draft, output) for draft in drafts for output in table.of(draft).all()]
     for draft, output in everything:
         if output.flags.directory:
@@ -100,7 +100,7 @@ def _check_below(draft: Draft, output: Output, folders: Mapping[str, tuple[Draft
         at = shape.rfind("/", 0, at)
 
 
-def _closure(order: Order) -> dict[str, set[str]]:
+def goes_before(order: Order) -> dict[str, set[str]]:
     """For each rule all rules it goes before."""
     direct: dict[str, set[str]] = {}
     for names in order:
