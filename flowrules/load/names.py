@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Final, Protocol
 
 from flowrules.errors import Diagnostic, FlowfileError, fail
@@ -42,6 +41,7 @@ class Names:
         self._trees = _Trees(found)
         self._wild: dict[str, frozenset[str]] = {}
         self._compiling: set[str] = set()
+        self._kept = Kept(self)
 
     def scope(
         self,
@@ -104,15 +104,9 @@ class Names:
             return expression(world or self.world, NO_JOB)
         raise AlreadyTold
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Kept:
         """Errors raised inside are kept and the load goes on, except when its budget is spent."""
-        try:
-            yield
-        except BudgetSpent:
-            raise
-        except FlowfileError as error:
-            self.keep(error)
+        return self._kept
 
     def keep(self, error: FlowfileError) -> None:
         """Keep what is wrong, but for what only follows from text that could not be read."""
@@ -162,6 +156,24 @@ class Names:
             with self.kept():
                 lets[name] = self.lets[name]
         return lets
+
+
+class Kept:
+    """The context of `Names.kept`: one object for all uses, since a load enters it for every expression."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, FlowfileError) or isinstance(error, BudgetSpent):
+            return False
+        self._names.keep(error)
+        return True
 
 
 class Resolver(Protocol):

@@ -124,6 +124,8 @@ class _Reader:
     def _section(self, section: str) -> list[Output]:
         draft = self._draft
         items = draft.items(section)
+        if not items:
+            return []
         Shapes(self._problems).distinct(items, section)
         scope = self._names.scope(draft.origin, section)
         found: list[Output] = []
