@@ -117,6 +117,9 @@ class Quantity:
     def __mod__(self, other: object) -> Quantity:
         return Quantity(self.amount % _nonzero(self._same(other, "divide")), self.kind)
 
+    def __rmod__(self, other: object) -> Quantity:
+        raise QuantityError(f"a number cannot be divided by `{self}`")
+
     def __neg__(self) -> Quantity:
         return Quantity(-self.amount, self.kind)
 

@@ -93,6 +93,7 @@ def test_arithmetic():
         lambda gb, minute: gb * gb,
         lambda gb, minute: 1 / gb,
         lambda gb, minute: 1 // gb,
+        lambda gb, minute: 1 % gb,
         lambda gb, minute: gb < minute,
         lambda gb, minute: gb < 5,
         lambda gb, minute: gb * "2",
