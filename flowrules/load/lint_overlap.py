@@ -51,14 +51,20 @@ def overlap_warnings(workflow: Workflow) -> Iterator[Diagnostic]:
             continue
         told.add(names)
         first, second = sorted((one, other), key=lambda m: m.rule.index)
+        special, general = sorted((first, second), key=lambda m: -_fixed_length(m.matcher.pattern))
         yield Diagnostic(
             "L007",
             f"rules `{first.rule.name}` and `{second.rule.name}` can both make `{path}`",
             second.output.span,
-            f"write `ruleorder {first.rule.name} > {second.rule.name}`, or constrain their wildcards",
+            f"write `ruleorder {special.rule.name} > {general.rule.name}`, or constrain their wildcards",
             (Related(f"the other pattern, of rule `{first.rule.name}`", first.output.span),),
             severity="warning",
         )
+
+
+def _fixed_length(pattern: Pattern) -> int:
+    """How many characters of a pattern are fixed: the more, the more special it is."""
+    return sum(len(part) for part in pattern.parts if isinstance(part, str))
 
 
 def _pairs(made: list[_Made]) -> Iterator[tuple[_Made, _Made]]:

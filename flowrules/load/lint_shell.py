@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from posixpath import basename
 from typing import Final
 
@@ -16,7 +16,7 @@ from flowrules.expr.shell_scan import scan
 from flowrules.expr.shell_sites import TooDeep
 from flowrules.expr.world import NO_JOB, World
 from flowrules.load.draft import Draft
-from flowrules.model.pattern import is_plain
+from flowrules.model.pattern import Pattern, is_plain
 from flowrules.model.rule import Entry, Output, Rule, ShellAction
 from flowrules.span import Span
 from flowrules.syntax import tree
@@ -25,7 +25,9 @@ from flowrules.syntax.walk import children
 _WORD: Final = re.compile(r"[^\s\"'`;|&<>()=,]+")
 _TEMPORARY: Final = re.compile(r"(?<![\w.${}/-])/(?:var/)?tmp/[^\s\"'`;|&<>()]+")
 _OWN_TEMPORARY: Final = re.compile(r"[${*]|XXX")
-_CHANGES_FOLDER: Final = re.compile(r"(?:^|[;&|\n{]|\b(?:then|do|else)\b)[ \t]*(cd|pushd)[ \t]+([^\s;&|)]+)")
+_CHANGES_FOLDER: Final = re.compile(
+    r"(?:^|[;&|\n{]|\b(?:then|do|else)\b)[ \t]*(cd|pushd)[ \t]+(?!-|\"?\$\{?OLDPWD)([^\s;&|)]+)"
+)
 _COMES_BACK: Final = re.compile(r"\)|\bpopd\b|\bcd[ \t]+(?:-|\"?\$\{?OLDPWD)")
 _WRITES: Final = re.compile(r"(?:>\|?|\btee(?:[ \t]+-a)?|(?<=\s)-o|--out(?:put)?[= ])[ \t]*[\"']?([^\s\"'`;|&<>()]+)")
 _THREADS: Final = re.compile(r"\bnproc\b|_NUM_THREADS\b|\{mpirun\}")
@@ -90,7 +92,7 @@ class _Check:
                 continue
             if placeholder.site.place is Place.COMMENT:
                 continue
-            made_of = _made_of(items[name].value)
+            made_of = self._made_of(items[name].value)
             if made_of is None or not self._may_be_text(name):
                 continue
             inside = f"params.{name}"
@@ -101,7 +103,25 @@ class _Check:
     def _may_be_text(self, name: str) -> bool:
         """Whether a param may be text; numbers and lists are quoted."""
         value = self._param(name)
-        return value is None or isinstance(value, str)
+        return value is None or isinstance(value, str | Pattern)
+
+    def _made_of(self, node: tree.Expr) -> str | None:
+        """What an expression takes text from that may hold anything: the configuration, wildcards, both or neither."""
+        waiting: list[object] = [node]
+        names: set[str] = set()
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, tree.Attribute) and isinstance(part.value, tree.Name) and part.value.id == "wildcards":
+                names.add(part.name)
+            elif isinstance(part, tree.String):
+                names.update(re.findall(r"\{\s*(?:wildcards\.)?(\w+)", part.body))
+            elif isinstance(part, tree.Name):
+                names.update({"config"} & {part.id})
+            else:
+                waiting.extend(children(part))
+        found = ["the configuration"] * ("config" in names)
+        found += ["wildcards"] * any(name in names and not self._is_tame(name) for name in self.rule.wildcards)
+        return " and ".join(found) or None
 
     def _param(self, name: str) -> object:
         """The value of a param, None where only a job tells."""
@@ -148,20 +168,25 @@ class _Check:
     def never_named(self) -> Iterator[Diagnostic]:
         """Outputs and logs the command has no means to know of."""
         computed = [*self.rule.params, *self.rule.env]
-        known = [path for path in self._inputs() if path]
+        known = _Known(_WORD.findall(self.filled))
+        for path in self._inputs():
+            known.file(path)
         for section, files in (("output", self.rule.outputs), ("log", self.rule.logs)):
             if any(section in entry.value.uses for entry in computed):
                 continue
             named = [self._is_named(section, number, file) for number, file in enumerate(files)]
-            known += [str(file.path) for file, is_named in zip(files, named, strict=True) if is_named]
+            for file, is_named in zip(files, named, strict=True):
+                if is_named:
+                    known.file(str(file.path))
             for number, file in enumerate(files):
                 path = str(file.path)
-                if named[number] or file.flags.touch or self._is_told(path, known):
+                if named[number] or file.flags.touch or known.tells(path) or basename(path) in self.filled:
                     continue
                 inside = f"{section}.{file.name}" if file.name else section + (f"[{number}]" if len(files) > 1 else "")
                 message = f"the command never names its {section} `{path}`"
-                hint = f"write `{{{inside}}}` where it is made; where a program chooses the name itself, "
-                yield _warning("L003", message, file.span, f"{hint}a comment settles it: `# makes {{{inside}}}`")
+                how = f"append `2> {{{inside}}}`" if section == "log" else f"write `{{{inside}}}` where it is made"
+                hint = f"{how}; where a program chooses the name itself, a comment settles it: `# makes {{{inside}}}`"
+                yield _warning("L003", message, file.span, hint)
 
     def _is_named(self, section: str, number: int, file: Output) -> bool:
         for placeholder in self.template.placeholders:
@@ -182,14 +207,6 @@ class _Check:
             return [str(path) for item in evaluate_section(fixed, self.world, NO_JOB) for path, _ in item.files]
         except FlowfileError:
             return []
-
-    def _is_told(self, path: str, known: Sequence[str]) -> bool:
-        """Whether words of the command, or files it names, may lead a program to a path."""
-        if path in self.filled or basename(path) in self.filled:
-            return True
-        if any(_begins(other, path) or _begins(path, other) for other in known):
-            return True
-        return any(_begins(word, path) or _begins(word, basename(path)) for word in _WORD.findall(self.filled))
 
     def threads(self) -> Iterator[Diagnostic]:
         """Threads that nothing hands on."""
@@ -253,7 +270,9 @@ class _Check:
             if maker is not None and maker is not self.rule:
                 message = f"the command of rule `{self.rule.name}` writes `{path}`, which rule `{maker.name}` makes"
                 hint = "one rule makes a file: let this one write a file of its own, and name it in `output`"
-                yield _warning("L011", message, self.template.span, hint)
+                at = self.text.find(found[1])
+                span = self.template.source.span(at, at + len(found[1])) if at >= 0 else self.template.span
+                yield _warning("L011", message, span, hint)
                 return
 
 
@@ -269,26 +288,31 @@ def _without_comments(template: ShellTemplate) -> str:
     return text
 
 
-def _begins(beginning: str, path: str) -> bool:
-    """Whether a path begins with a text, or with it less its extension, at the end of a word."""
-    for start in (beginning, beginning.rpartition(".")[0]):
-        if len(start) > 1 and path.startswith(start) and not path[len(start) : len(start) + 1].isalnum():
-            return True
-    return False
+class _Known:
+    """What a program may learn the name of a file from: words of its command, and files that the command names.
+
+    `study` tells of `study.bed`, `x.fa` of `x.fa.fai`, and `a.sam` of `a.bam`.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._starts: set[str] = set()
+        self._beginnings: set[str] = set()
+        for word in words:
+            self._starts.update((word, word.rpartition(".")[0]))
+
+    def file(self, path: str) -> None:
+        """The command names this file."""
+        self._starts.update((path, path.rpartition(".")[0]))
+        self._beginnings.update(_beginnings(path))
+
+    def tells(self, path: str) -> bool:
+        """Whether a path, or the name at its end, begins as something known does, or the other way round."""
+        starts = {*_beginnings(path), *_beginnings(basename(path))}
+        return not self._starts.isdisjoint(starts) or not self._beginnings.isdisjoint((path, path.rpartition(".")[0]))
 
 
-def _made_of(node: tree.Expr) -> str | None:
-    """Whether an expression takes text from the configuration or from wildcards, and from which."""
-    waiting: list[object] = [node]
-    found: set[str] = set()
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, tree.String):
-            names = set(re.findall(r"\{\s*(\w+)", part.body))
-            found |= {"the configuration"} if "config" in names else set()
-            found |= {"wildcards"} if any(name.islower() and name != "config" for name in names) else set()
-        elif isinstance(part, tree.Name) and part.id in ("config", "wildcards"):
-            found.add("the configuration" if part.id == "config" else "wildcards")
-        else:
-            waiting.extend(children(part))
-    return " and ".join(sorted(found)) or None
+def _beginnings(path: str) -> Iterator[str]:
+    """The beginnings of a path that end where a word does, itself included."""
+    for at in range(2, len(path) + 1):
+        if not path[at : at + 1].isalnum():
+            yield path[:at]

@@ -34,14 +34,15 @@ def common_path(one: Matcher, other: Matcher, regexes: tuple[Mapping[str, str], 
     Raises:
         TimeoutError: an author's regular expression takes too long.
     """
-    tokens = tuple(_tokens(m.pattern, r, m) for m, r in zip((one, other), regexes, strict=True))
-    path = _walk(*tokens)
-    if path is None or one.match(path) is None or other.match(path) is None:
-        return None
-    return path
+    first, second = _tokens(one.pattern, regexes[0]), _tokens(other.pattern, regexes[1])
+    for plain in (True, False):  # values that begin with a letter make a better example than `.bam`
+        path = _walk(first, second, plain)
+        if path is not None and one.match(path) is not None and other.match(path) is not None:
+            return path
+    return None
 
 
-def _tokens(pattern: Pattern, regexes: Mapping[str, str], matcher: Matcher) -> list[_Token]:
+def _tokens(pattern: Pattern, regexes: Mapping[str, str]) -> list[_Token]:
     literal = {c for part in pattern.parts if isinstance(part, str) for c in part}
     tokens: list[_Token] = []
     for part in pattern.parts:
@@ -57,8 +58,8 @@ def _tokens(pattern: Pattern, regexes: Mapping[str, str], matcher: Matcher) -> l
     return tokens
 
 
-def _walk(one: list[_Token], other: list[_Token]) -> str | None:
-    """The shortest text that both can be, by breadth-first search."""
+def _walk(one: list[_Token], other: list[_Token], plain: bool) -> str | None:
+    """The shortest text that both can be, by breadth-first search; ``plain``: each wildcard begins with a letter."""
     start: _State = (0, False, 0, False)
     came: dict[_State, tuple[_State, str]] = {start: (start, "")}
     queue = deque([start])
@@ -66,7 +67,7 @@ def _walk(one: list[_Token], other: list[_Token]) -> str | None:
         state = queue.popleft()
         if state[0] == len(one) and state[2] == len(other):
             return _text(came, state)
-        for char, after in _steps(one, other, state):
+        for char, after in _steps(one, other, state, plain):
             if after not in came:
                 came[after] = (state, char)
                 # a wildcard that ends costs nothing: such states come first
@@ -74,7 +75,7 @@ def _walk(one: list[_Token], other: list[_Token]) -> str | None:
     return None
 
 
-def _steps(one: list[_Token], other: list[_Token], state: _State) -> list[tuple[str, _State]]:
+def _steps(one: list[_Token], other: list[_Token], state: _State, plain: bool) -> list[tuple[str, _State]]:
     i, i_taken, j, j_taken = state
     steps: list[tuple[str, _State]] = []
     if i_taken:
@@ -86,6 +87,9 @@ def _steps(one: list[_Token], other: list[_Token], state: _State) -> list[tuple[
     (a, a_allowed), (b, b_allowed) = one[i], other[j]
     char = a or b or next((c for c in _PROBES if _takes(a_allowed, c) and _takes(b_allowed, c)), None)
     if char is None or (a and b and a != b) or not (_takes(a_allowed, char) and _takes(b_allowed, char)):
+        return steps
+    begins = (not a and not i_taken) or (not b and not j_taken)
+    if plain and begins and not char.isalnum():
         return steps
     after = (i + 1, False) if a else (i, True), (j + 1, False) if b else (j, True)
     steps.append((char, (*after[0], *after[1])))
