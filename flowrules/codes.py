@@ -29,6 +29,7 @@ SYNTAX: Final = {
     "F018": "not available in this version",
     "F019": "missing value",
     "F020": "misplaced line",
+    "F021": "layout would change the meaning",
 }
 
 EXPRESSIONS: Final = {

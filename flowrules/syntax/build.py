@@ -308,10 +308,13 @@ class Builder:
         return self._string(parts[0])
 
     def _string(self, token: int) -> tree.String:
-        start, end = self.starts[token], self.ends[token]
-        text = self.text[start:end]
-        sign = text[-1]
-        opening = text.index(sign)
-        quotes = 3 if text.startswith(sign * 3, opening) and len(text) >= opening + 6 else 1
-        body = text[opening + quotes : -quotes]
-        return tree.String(Span(self.source, start, end), text[:opening].lower(), sign * quotes, body)
+        return read_string(self._span(token))
+
+
+def read_string(span: Span) -> tree.String:
+    """The node of a string literal that is all of a span."""
+    text = span.text()
+    sign = text[-1]
+    opening = text.index(sign)
+    quotes = 3 if text.startswith(sign * 3, opening) and len(text) >= opening + 6 else 1
+    return tree.String(span, text[:opening].lower(), sign * quotes, text[opening + quotes : -quotes])

@@ -7,6 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 from flowrules.syntax import tree
+from flowrules.syntax.strings import decode
 
 # Nodes that only hold an expression at its place; they do not count as a level of their own.
 _HOLDERS = (tree.Argument, tree.Item, tree.For)
@@ -46,7 +47,7 @@ def deeper_than(node: object, limit: int) -> bool:
 def trees_equal(one: object, other: object) -> bool:
     """Whether two nodes, or tuples of nodes, stand for the same text, wherever it was written.
 
-    Comments are not looked at, nor how far `run:` text is indented as a whole.
+    Comments are not looked at, nor how far `run:` text and triple-quoted strings are indented as a whole.
     """
     ahead: list[tuple[Any, Any]] = [(one, other)]
     while ahead:
@@ -62,8 +63,19 @@ def trees_equal(one: object, other: object) -> bool:
         elif isinstance(left, tree.RunBlock):
             if dedent(left.code) != dedent(right.code):
                 return False
+        elif isinstance(left, tree.String):
+            if not _same_text(left, right):
+                return False
         elif hasattr(left, "__dataclass_fields__"):
             ahead.extend((getattr(left, name), getattr(right, name)) for name in _parts(left))
         elif left != right:
             return False
     return True
+
+
+def _same_text(left: tree.String, right: tree.String) -> bool:
+    if left.prefix != right.prefix or left.quote != right.quote:
+        return False
+    return left.body == right.body or all(
+        decode(left, shell=shell).value == decode(right, shell=shell).value for shell in (False, True)
+    )
