@@ -14,7 +14,8 @@ from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.expr.shell_braces import Hole, read_braces
 from flowrules.expr.shell_names import JoinedText, Section, ShellNames, ShellSource
 from flowrules.expr.shell_quote import Place, ValueProblem, checked
-from flowrules.expr.shell_scan import Heredoc, Scan, Site, TooDeep, scan
+from flowrules.expr.shell_scan import scan
+from flowrules.expr.shell_sites import Heredoc, Scan, Site, TooDeep
 from flowrules.expr.shell_values import Deferred, Getter, Params, Writer, constant, getter, raw_getter, writer
 from flowrules.span import Span
 

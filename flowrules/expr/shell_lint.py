@@ -92,7 +92,7 @@ def _of_code_option(words: Sequence[str]) -> tuple[str, str] | None:
         if language is not None:
             letter, hint = _CODE[language]
             return (name, hint) if option.lower().endswith(letter[-1]) or option.startswith("--") else None
-        if not before.startswith("-") and not (i and words[i - 1].startswith("-")):
+        if not before.startswith("-") and not (i and words[i - 1].startswith("-") and words[i - 1] != "-m"):
             return None  # a script, or another program
     return None
 

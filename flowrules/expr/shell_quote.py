@@ -189,6 +189,17 @@ def double_in_array(words: Sequence[str]) -> str:
     return double([text])
 
 
+def in_stripped_heredoc(text: str) -> str:
+    """Text for a here-document that `<<-` begins.
+
+    Raises:
+        ValueProblem: it has a tab that may come to stand at the start of a line, from where the shell takes it.
+    """
+    if text[:1] == "\t" or "\n\t" in text:
+        raise ValueProblem("holds a tab that `<<-` takes away", "write `<<` instead")
+    return text
+
+
 def in_heredoc_command(text: str) -> str:
     """Text for a `$(…)` in a here-document, from which the shell takes every backslash before a line end.
 

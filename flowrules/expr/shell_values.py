@@ -22,6 +22,7 @@ from flowrules.expr.shell_quote import (
     command_word,
     double_in_array,
     in_heredoc_command,
+    in_stripped_heredoc,
     is_many,
     joined,
     paths_of,
@@ -29,7 +30,7 @@ from flowrules.expr.shell_quote import (
     word,
     words_of,
 )
-from flowrules.expr.shell_scan import Site
+from flowrules.expr.shell_sites import Site
 from flowrules.model.pattern import Pattern
 from flowrules.model.quantity import UNITS, Quantity, QuantityError, parse_quantity
 from flowrules.model.values import Flagged, NamedList, Unknown
@@ -290,22 +291,27 @@ def _unit(value: object, hole: Hole) -> object:
 def writer(hole: Hole, site: Site) -> Writer:
     """What writes a value at its place."""
     words = paths_of if hole.head in FILES else words_of
+    quote: Quoter
     if hole.format == "raw" or hole.head == "mpirun":
         return lambda value: site_quotes(site, joined(words_of(value)))
     if site.place is Place.COMMENT:
         return lambda value: ""
+    quote = _quoter(site)
     if hole.format == "q" and site.place in _QUOTED_TWICE:
         outer = QUOTERS[site.base]
-        return lambda value: outer([bare(words(value))])
-    quote = _quoter(site)
-    if site.in_here:
-        plain = quote
-        quote = lambda words: in_heredoc_command(plain(words))  # noqa: E731
+        quote = lambda words: outer([bare(words)])  # noqa: E731
+    for applies, check in ((site.in_here, in_heredoc_command), (site.tabs, in_stripped_heredoc)):
+        if applies:
+            quote = _checking(quote, check)
     if site.whole:
         return lambda value: _whole(value, words(value), site, quote)
     if site.redirect:
         return lambda value: quote(_one(words(value)))
     return lambda value: quote(words(value))
+
+
+def _checking(quote: Quoter, check: Callable[[str], str]) -> Quoter:
+    return lambda words: check(quote(words))
 
 
 _QUOTED_TWICE: Final = (Place.AGAIN, Place.HERE, Place.HERE_QUOTED)

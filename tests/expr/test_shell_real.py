@@ -157,9 +157,19 @@ VALUES = st.lists(st.sampled_from(NASTY), min_size=1, max_size=7).map("".join)
 REFUSED = {
     **{text: {"'", "}"} for text, *_ in ANYWHERE if '"${U' in text or '"${P:' in text},
     **{text: {"\x01", "\x7f"} for text, *_ in BASH_ONLY if '"{w}")' in text},
+    **{text: {"⇥"} for text, *_ in ANYWHERE if "<<-" in text},
     **{text: {"⏎"} for text, *_ in ANYWHERE if "<<EOF\n$(" in text},
 }
-"""Characters that a shell cannot read in some place, however they are written (`⏎`: a backslash before a line end)."""
+"""Characters that a shell cannot read in some place, however they are written (`⏎`: a backslash before a line end, `⇥`: a tab
+that may begin a line)."""
+
+
+def unreadable(value: str) -> set[str]:
+    """The characters of a value and signs for the sequences that a shell cannot read in some place."""
+    found = set(value)
+    found |= {"⏎"} if "\\\n" in value else set()
+    found |= {"⇥"} if value.startswith("\t") or "\n\t" in value else set()
+    return found | ({"}"} if "<(" in value or ">(" in value else set())
 
 
 def is_fine(value: str) -> bool:
@@ -200,9 +210,7 @@ def check(shell: str, contexts: list, values: list[str], locale: str = "C.UTF-8"
             "params": Params([], {"list": [value, 3, True]}),
         }
         for text, *shown in contexts:
-            if text in REFUSED and REFUSED[text] & set(
-                value.replace("\\\n", "⏎").replace("<(", "}").replace(">(", "}")
-            ):
+            if text in REFUSED and REFUSED[text] & unreadable(value):
                 continue
             template, diagnostics = parse_shell(Text(text), NAMES)
             assert diagnostics == [], text
@@ -221,7 +229,7 @@ SHELLS = [pytest.param(s, marks=pytest.mark.skipif(shutil.which(s) is None, reas
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(VALUES.filter(is_fine), min_size=1, max_size=6))
 def test_every_value_in_every_place(shell: str, values: list[str]) -> None:
     check(shell, ANYWHERE + (BASH_ONLY if shell == "bash" else []), values)
@@ -232,3 +240,60 @@ def test_every_single_character(shell: str) -> None:
     values = [chr(i) for i in range(1, 128) if not chr(i).isalnum()] + ["é", "漢", "\udc80", "\udce9x", "x\udcff"]
     for at in range(0, len(values), 20):
         check(shell, ANYWHERE + (BASH_ONLY if shell == "bash" else []), values[at : at + 20], "C")
+
+
+# ── nested at will ───────────────────────────────────────────────────────────────────────────────────────────────
+
+# Each strategy gives a text and what it stands for, in which W is the value of {w}.
+LEAVES = st.sampled_from(
+    [("{w}", "W"), ("'{w}'", "W"), ('"{w}"', "W"), ("a{w}", "aW"), ("'it '{w}", "it W"), ("b", "b")]
+)
+
+
+def quoted_texts(words: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[tuple[str, str]]:
+    """What may stand in double quotes, or in a here-document: text, placeholders, commands with words."""
+
+    def command(word: tuple[str, str], shape: str) -> tuple[str, str]:
+        return shape.replace("@", word[0]), word[1] + "."
+
+    shapes = [
+        "$(printf %s. @)",
+        "$(printf '%s.' @ # it's {w} )\n)",
+        "$( (printf %s. @) )",
+        "$(case @ in @) printf %s. @;; esac)",
+        "$(if [ x = x ]; then printf %s. @; fi)",
+        '$(f() { printf %s. "$1"; }; f @)',
+        '$(X=@; printf %s. "$X")',
+        '$(for x in @; do printf %s. "$x"; done)',
+    ]
+    commands = st.builds(command, words, st.sampled_from(shapes))
+    inside = st.lists(
+        commands | st.sampled_from([("{w}", "W"), (" x ", " x "), ("${P}", "pre"), ("'", "'")]), min_size=1
+    )
+    return inside.map(lambda parts: ("".join(p[0] for p in parts), "".join(p[1] for p in parts)))
+
+
+def nested(words: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[tuple[str, str]]:
+    """Words made of words: side by side, or in double quotes."""
+    double = quoted_texts(words).map(lambda text: (f'"{text[0]}"', text[1]))
+    return double | st.builds(lambda a, b: (a[0] + b[0], a[1] + b[1]), words, words)
+
+
+WORDS = st.recursive(LEAVES, nested, max_leaves=6)
+DOCUMENTS = ["slurp <<EOF\n@EOF\n", "slurp <<-EOF && true\n@\tEOF\n"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    values=st.lists(VALUES.filter(lambda v: is_fine(v) and not unreadable(v) & {"⏎", "⇥"}), min_size=1, max_size=3),
+    words=st.lists(WORDS, min_size=1, max_size=4),
+    body=quoted_texts(WORDS),
+    document=st.sampled_from(DOCUMENTS),
+)
+def test_places_within_places(
+    shell: str, values: list[str], words: list[tuple[str, str]], body: tuple[str, str], document: str
+) -> None:
+    contexts: list = [(f"show {text} end", [wanted, "end"]) for text, wanted in words]
+    contexts.append((document.replace("@", body[0] + "x\n"), [body[1] + "x\n"]))
+    check(shell, contexts, values)

@@ -486,3 +486,27 @@ def test_states_are_counted() -> None:
     assert {s.name: n for s, n in scheduler.counts.items() if n} == {"RUNNING": 1, "READY": 1, "WAITING": 1}
     assert scheduler.state(2) is State.WAITING
     assert scheduler.state(99) is State.ABSENT
+
+
+def test_jobs_may_come_in_any_order() -> None:
+    table(
+        machine(1),
+        (plan(job(2, 1), job(1, 0), job(0), job(3, expected=2.5)), [start(0)]),
+        (ok(0), [start(3)]),
+        (ok(3), [start(1)]),
+        (ok(1), [start(2)]),
+        (ok(2), [Finished()]),
+    )
+
+
+def test_old_heads_of_lines_are_forgotten() -> None:
+    """Jobs that come ever better first leave old entries behind, which are not kept for ever."""
+    scheduler = machine(1)
+    running = starts(scheduler.advance(plan(job(0, priority=9999))))
+    for n in range(1, 300):
+        scheduler.advance(plan(job(n, priority=n)))
+    order = []
+    while running:
+        order += running
+        running = starts(scheduler.advance(ok(running[0])))
+    assert order == [0, *range(299, 0, -1)]
