@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flowrules.app.session import flowfile_of, options_of, without_gc
+from flowrules.app.session import disk_of, flowfile_of, options_of, without_gc
 from flowrules.app.settings import Source
 from flowrules.load.lint import lint_workflow
 from flowrules.load.lower import load_with_text
-from flowrules.record.disk import Disk
 from flowrules.show.output import Output
 from flowrules.show.problems import render_json, render_text, summary_line
 
@@ -17,7 +16,7 @@ def lint(source: Source, output: Output, form: str) -> int:
     Raises:
         FlowfileError: the workflow has mistakes.
     """
-    disk = Disk()
+    disk = disk_of(source)
     with without_gc():
         found = lint_workflow(load_with_text(flowfile_of(source), disk, options_of(source)), disk)
     if form == "json":

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flowrules.app.attempt import Attempt, Workshop
-from flowrules.app.book import Book, blocked_by_unknown
+from flowrules.app.book import Book
+from flowrules.app.intake import Intake
 from flowrules.app.resources import Sizer
 from flowrules.app.settings import RunSettings
 from flowrules.app.temps import Temps
@@ -26,8 +27,6 @@ from flowrules.model.events import (
     Event,
     Finished,
     Kill,
-    Need,
-    SchedJob,
     Skipped,
     Start,
     StopAsked,
@@ -39,7 +38,6 @@ from flowrules.model.plan import Decision
 from flowrules.model.progress import JobEnded, JobStarted
 from flowrules.model.record import Record
 from flowrules.plan.build import Planned, protected_outputs
-from flowrules.plan.group import groups_of
 from flowrules.ports import Executor, Observer
 from flowrules.record.disk import Disk
 from flowrules.record.store import Store
@@ -95,7 +93,8 @@ class Loop:
         self._scheduler = scheduler
         self._executor = executor
         self._workshop = workshop
-        self._sizer = sizer
+        self._intake = Intake(planned, sizer, settings.retries)
+        self._error: FlowfileError | None = None
         self._store = store
         self._disk = disk
         self._observer = observer
@@ -107,7 +106,6 @@ class Loop:
         self._running: dict[int, Attempt] = {}
         self._to_start: list[Attempt] = []
         self._late: list[tuple[Attempt, Outcome, float]] = []
-        self._submitted: set[int] = set()
         self._killed: set[int] = set()
         self._stops = 0
         self._told_stops = 0
@@ -117,17 +115,22 @@ class Loop:
         self._plans_on_the_way = 0
         self._asked: frozenset[str] = frozenset()
         self._finished = False
-        self._expected = expected_times(planned)
 
     def stop(self) -> None:
         """Ask the run to end: once, and running jobs end; twice, and they are killed. Safe in a signal handler."""
         self._stops += 1
 
     def run(self) -> Result:
-        """Runs until nothing more can be done."""
+        """Runs until nothing more can be done.
+
+        Raises:
+            FlowfileError: the DAG could not be derived again after a checkpoint; what ran until then is recorded.
+        """
         self._submit()
         while not self._finished:
             self._turn()
+        if self._error is not None:
+            raise self._error
         return self.result
 
     def _turn(self) -> None:
@@ -187,40 +190,11 @@ class Loop:
     def _submit(self) -> None:
         """Hands the scheduler every job that may be started and is not known to it yet."""
         plan = self.book.plan
-        held = blocked_by_unknown(plan) if plan.unknown else set()
-        groups = groups_of(plan.jobs, plan.needs)
-        jobs = []
-        active = [d is not Decision.SKIP for d in plan.decisions]
-        for job in plan.jobs:
-            number = job.id
-            if not active[number] or number in self._submitted or number in held:
-                continue
-            self._submitted.add(number)
-            commands = self.planned.commands
-            jobs.append(
-                SchedJob(
-                    id=number,
-                    needs=tuple([n for n in plan.needs[number] if active[n]]),
-                    check=plan.decisions[number] is Decision.MAY,
-                    need=self._need(job),
-                    priority=commands.priority(job),
-                    expected=self._expected.get(job.rule.index, 1.0),
-                    retries=commands.retries(job, self._settings.retries),
-                    group=groups[number],
-                )
-            )
+        jobs = self._intake.jobs(self.planned, self.book)
         self._asked = frozenset(plan.targets)
-        self._temps.learn(plan, active)
+        self._temps.learn(plan, [decision is not Decision.SKIP for decision in plan.decisions])
         self._plans_on_the_way += 1
-        self._events.append(PlannedEvent(time.monotonic(), tuple(jobs)))
-
-    def _need(self, job: Job, attempt: int = 1) -> Need:
-        """What a job occupies; sizes of inputs that do not exist yet count as nothing until it starts."""
-        try:
-            values = self.planned.commands.values(job, attempt, params=False)
-        except FlowfileError:
-            return self._sizer.clip(job, 1, {})
-        return self._sizer.clip(job, values.threads, values.resources)
+        self._events.append(PlannedEvent(time.monotonic(), jobs))
 
     def _maybe_replan(self) -> None:
         """Derives the DAG again after a checkpoint, at once if nothing runs, else not more often than it costs."""
@@ -231,8 +205,14 @@ class Loop:
             return
         self._replan_wanted = False
         begin = now
-        self.planned = self._replan()
-        self.book.merge(self.planned.plan, self._submitted)
+        try:
+            self.planned = self._replan()
+        except FlowfileError as error:
+            self._observer.message("the DAG cannot be derived again; running jobs will end, no new ones start")
+            self._error = error
+            self._events.append(StopAsked(now))
+            return
+        self.book.merge(self.planned.plan, self._intake.known)
         self._replan_at = time.monotonic()
         self._replan_cost = self._replan_at - begin
         self._submit()
@@ -322,7 +302,7 @@ class Loop:
             maker = plan.producer.get(path)
             if maker is None or maker in seen or self._disk.stat(path) is not None:
                 continue
-            if maker in self._submitted and maker not in self.result.done and maker not in self._running:
+            if maker in self._intake.known and maker not in self.result.done and maker not in self._running:
                 seen.add(maker)
                 self._demand(plan.jobs[maker], order, seen)
                 order.append(maker)
@@ -366,9 +346,9 @@ class Loop:
         """What follows from an attempt that ended."""
         job, ok = attempt.job, record.status == "done"
         number = attempt.order.attempt
-        retries = self.planned.commands.retries(job, self._settings.retries)
+        retries = self._intake.retries(self.planned, job)
         will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
-        next_need = self._need(job, number + 1) if will_retry else None
+        next_need = self._intake.need(self.planned, job, number + 1) if will_retry else None
         self._observer.job_ended(
             JobEnded(
                 job.id,
@@ -403,19 +383,8 @@ class Loop:
             self._replan_wanted = True
 
 
-def expected_times(planned: Planned) -> dict[int, float]:
-    """Mean run time of each rule, seconds, from the records of jobs in this plan (at most 50 a rule)."""
-    sums: dict[int, list[float]] = {}
-    history = planned.judge.history
-    for job, decision in zip(planned.plan.jobs, planned.plan.decisions, strict=True):
-        times = sums.setdefault(job.rule.index, [])
-        if decision is Decision.SKIP or len(times) >= 50 or not job.outputs:
-            continue
-        record = history.last(job.outputs[0])
-        if record is not None:
-            times.append(record.elapsed)
-    return {rule: max(sum(times) / len(times), 1e-3) for rule, times in sums.items() if times}
-
-
 def _text(error: Exception) -> str:
+    """What went wrong, in one line, each mistake with its place."""
+    if isinstance(error, FlowfileError):
+        return "; ".join(f"{d.span}: {d.message}" if d.span else d.message for d in error.diagnostics)
     return error.message if isinstance(error, FlowrulesError) else str(error)

@@ -512,3 +512,27 @@ def test_logs_and_benchmarks_are_where_the_rule_says(tmp_path: Path) -> None:
     assert box.run("c").returncode == 1
     assert box.read("logs/c.log") == "went wrong\n"
     assert not box.exists("bench/c.tsv")
+
+
+def test_a_dag_that_cannot_be_derived_again(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: [f"{n}.done" for n in lines("list.txt")], "slow"
+        checkpoint choose:
+            output: "list.txt"
+            shell: "echo known > {output}; echo stranger >> {output}"
+        rule known:
+            output: "known.done"
+            shell: "echo > {output}"
+        rule slow:
+            output: "slow"
+            shell: "sleep 0.5; echo > {output}"
+        """,
+    )
+    done = box.run("-j", "2")
+    assert done.returncode == 2
+    assert "missing input `stranger.done` of rule `all`" in done.stderr
+    assert box.exists("slow")
+    assert {r["rule"]: r["status"] for r in box.history()} == {"choose": "done", "slow": "done"}
