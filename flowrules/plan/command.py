@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowrules.errors import fail
+from flowrules.expr.operators import as_quantity
 from flowrules.expr.section import evaluate_named
 from flowrules.expr.world import World
 from flowrules.model.job import Job
@@ -125,6 +126,8 @@ class Commands:
         result.update(self._set_resources.get(job.rule.name, {}))
         for name, kind in (("mem", "bytes"), ("disk", "bytes"), ("walltime", "seconds")):
             value = result.get(name)
+            if isinstance(value, str):
+                value = result[name] = as_quantity(value) or value
             if value is not None and not (isinstance(value, Quantity) and value.kind == kind):
                 unit = "16GB" if kind == "bytes" else "20min"
                 raise fail(
