@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from flowrules.errors import FlowrulesError
 from flowrules.show.output import Output
+from flowrules.show.text import escape
 
 FILES = {
     "Flowfile": '''\
@@ -21,7 +23,7 @@ rule count:
     """Count the words of one sample."""
     input: "data/{sample}.txt"
     output: "results/{sample}.count"
-    shell: "tr -s '[:space:]' '\\\\n' < {input} | grep -c -i -- {config.word} > {output} || test $? -eq 1"
+    shell: "tr -s '[:space:]' '\\\\n' < {input} | grep -ci -- {config.word} > {output} || test $? -eq 1"
 
 rule summary:
     input: expand("results/{sample}.count", sample=SAMPLES)
@@ -70,23 +72,34 @@ def start_workflow(directory: str, output: Output) -> int:
     """Writes the files of a new workflow; none that exists is touched. Returns the exit status.
 
     Raises:
-        FlowrulesError: there is a Flowfile already, or the folder cannot be written.
+        FlowrulesError: there is a Flowfile already, or the folder cannot be made or written.
     """
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except FileExistsError:
+        raise FlowrulesError(f"`{directory}` is no folder") from None
+    except OSError as error:
+        raise _unwritable(directory, error) from None
     for name in ("Flowfile", "workflow/Flowfile"):
         if os.path.lexists(os.path.join(directory, name)):
-            raise FlowrulesError(f"there is a `{name}` already", "`flowrules -n` shows what it would do")
+            here = "" if directory == "." else f" in `{directory}`"
+            raise FlowrulesError(f"there is a `{name}` already{here}", "`flowrules -n` shows what it would do")
     for name, text in FILES.items():
-        path = os.path.join(directory, name)
+        path = os.path.normpath(os.path.join(directory, name))
         try:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             with open(path, "x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            output.line(f"kept {path}")
+            output.line(f"kept {escape(path)}, which was there")
             continue
         except OSError as error:
-            raise FlowrulesError(f"`{path}` cannot be written: {error.strerror}") from None
-        output.line(f"wrote {path}")
-    go = "" if directory == "." else f"cd {directory}; "
+            raise _unwritable(path, error) from None
+        output.line(f"wrote {escape(path)}")
+    go = "" if directory == "." else f"cd {escape(shlex.quote(directory))}; "
     output.line(f"try it: {go}flowrules -n, then flowrules")
     return 0
+
+
+def _unwritable(path: str, error: OSError) -> FlowrulesError:
+    return FlowrulesError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}")
