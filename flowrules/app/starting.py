@@ -23,7 +23,8 @@ rule count:
     """Count the words of one sample."""
     input: "data/{sample}.txt"
     output: "results/{sample}.count"
-    shell: "tr -s '[:space:]' '\\\\n' < {input} | grep -ci -- {config.word} > {output} || test $? -eq 1"
+    shell:
+        "tr -s '[:space:]' '\\\\n' < {input} | grep -ci -- {config.word} > {output} || test $? -eq 1"
 
 rule summary:
     input: expand("results/{sample}.count", sample=SAMPLES)
