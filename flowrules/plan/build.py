@@ -22,27 +22,15 @@ from flowrules.plan.fingerprint import Fingerprints
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.judge import Judge
 from flowrules.plan.once import Once
-from flowrules.plan.policy import Policy
+from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader
 from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
-from flowrules.plan.targets import Targets, resolve_targets
+from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
 from flowrules.span import Span
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandSettings:
-    """What the call sets for rules: threads, resources by rule, resources for all."""
-
-    set_threads: Mapping[str, int]
-    set_resources: Mapping[str, Mapping[str, object]]
-    default_resources: Mapping[str, object]
-
-
-NO_SETTINGS = CommandSettings({}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +135,7 @@ def _round(
         target_jobs=tuple(sorted(_target_jobs(targets, producer))),
         kept=_kept(producer, found, history),
         unknown=tuple(job.id for job in jobs if job.waits),
-        warnings=workflow.warnings,
+        warnings=tuple(dict.fromkeys((*workflow.warnings, *world.warnings))),
     )
     return Planned(plan, judge, commands, world), producer
 
@@ -166,7 +154,7 @@ def _forced(
 ) -> dict[int, Reason]:
     """Which jobs run whatever their state: forced ones, and those asked for that leave nothing to check."""
     forced: dict[int, Reason] = {}
-    names = set(policy.forcerun)
+    names = {path_of(name) for name in policy.forcerun}
     unused = set(names)
     asked = _target_jobs(targets, producer)
     collected = {
@@ -184,7 +172,7 @@ def _forced(
     strangers = sorted(name for name in unused if name not in known and name not in producer)
     if strangers:
         raise FlowfileError(
-            Diagnostic("F702", f"`--forcerun {name}` names no rule and no file of this plan") for name in strangers
+            not_in_plan("--forcerun", name, "no rule and no file", known, producer) for name in strangers
         )
     return forced
 
