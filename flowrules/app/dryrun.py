@@ -25,34 +25,39 @@ def dry_run(
 ) -> int:
     """Shows what a run would do. Returns the exit status.
 
+    Args:
+        dag: the form in which the DAG is shown: `text` follows the plan, `json` is a part of it where ``form`` is
+            `json`, and any other takes its place, so that it can be piped into a program that draws it.
+
     Raises:
         FlowrulesError: the workflow or the call has a mistake.
     """
+    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals
+
     disk = disk_of(source)
     workflow = load(source, disk)
     planned = plan(workflow, request, disk, Store.open(read_only=True))
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
-    if form == "json":
-        from flowrules.show.plan_text import render_plan_json
-
-        output.line(render_plan_json(planned.plan, command=command, needs=needs))
-    else:
-        from flowrules.show.plan_text import plan_lines
-
-        for line in plan_lines(
-            planned.plan,
-            verbose=verbose,
-            color=output.color,
-            width=output.columns,
-            command=command,
-            needs=needs,
-        ):
-            output.line(line)
+    drawn = None
     if dag is not None:
         from flowrules.show.dag import render_dag
 
-        output.line(render_dag(planned.plan, dag, "jobs"))
+        drawn = render_dag(planned.plan, dag, "jobs", color=output.color)
+    if form == "json":
+        output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn))
+        return 0
+    if drawn is not None and dag != "text":
+        output.text(drawn)
+        return 0
+    if quiet:
+        output.line(totals(tally(planned.plan)))
+    else:
+        color, width = output.color, output.columns
+        for line in plan_lines(planned.plan, verbose=verbose, color=color, width=width, command=command, needs=needs):
+            output.line(line)
+    if drawn is not None:
+        output.line(f"\n{drawn}")
     return 0
 
 

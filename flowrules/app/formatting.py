@@ -6,48 +6,95 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import unified_diff
+from typing import NamedTuple
 
 from flowrules.app.session import flowfile_of
 from flowrules.app.settings import Source as WorkflowSource
 from flowrules.errors import FlowrulesError
 from flowrules.show.output import Output
-from flowrules.show.text import counted, escape
+from flowrules.show.text import counted, escape, json_line
 from flowrules.syntax.fmt import format_module
 from flowrules.syntax.reader import decode_source
 
 
-def format_files(files: Sequence[str], output: Output, *, check: bool, show_diff: bool) -> int:
-    """Lays out files in the one style. Returns the exit status.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How files are laid out.
+
+    Attributes:
+        check: nothing is written. diff: neither, and what would change is shown.
+        quiet: only what is wrong is told. json: a JSON object for each file.
+    """
+
+    check: bool = False
+    diff: bool = False
+    quiet: bool = False
+    json: bool = False
+
+
+def format_files(files: Sequence[str], workflow: WorkflowSource, output: Output, how: Layout) -> int:
+    """Lays out files, or the Flowfile of a workflow, in the one style. Nothing is written where one has a mistake.
+
+    Returns:
+        The exit status: 1 where something would have to change and nothing is to be written, else 0.
 
     Raises:
         FlowrulesError: a file cannot be read, is no Flowfile, or cannot be written.
     """
-    changed = 0
-    for path in files or (flowfile_of(WorkflowSource()),):
-        source = decode_source(path, _read(path), os.path.dirname(path) or ".")
-        after = format_module(source)
-        if path == "-":
-            output.write(after)
-            continue
-        if after == source.text:
-            continue
-        changed += 1
-        if show_diff:
-            before = source.text.splitlines(keepends=True)
-            for line in unified_diff(before, after.splitlines(keepends=True), path, path):
-                output.line(escape(line.rstrip("\n")))
-        elif check:
-            output.line(f"{escape(path)} is not in the one style")
-        else:
-            _write(path, after)
-            output.line(f"laid out {escape(path)}")
-    if not changed and "-" not in files:
+    laid_out = [_laid_out(path) for path in dict.fromkeys(files or (flowfile_of(workflow),))]
+    changed = [one for one in laid_out if one.before != one.after]
+    dry = how.check or how.diff
+    for one in () if dry else laid_out:
+        if one.path != "-" and one in changed:
+            _write(one.path, one.after)
+        elif one.path == "-" and not how.json:
+            output.write(one.after)
+    _tell(laid_out, changed, output, how)
+    return 1 if dry and changed else 0
+
+
+class _File(NamedTuple):
+    path: str
+    before: str
+    after: str
+
+    @property
+    def difference(self) -> list[str]:
+        before, after = self.before.splitlines(), self.after.splitlines()
+        return list(unified_diff(before, after, self.path, self.path, lineterm=""))
+
+
+def _laid_out(path: str) -> _File:
+    source = decode_source(path, _read(path), os.path.dirname(path) or ".")
+    return _File(path, source.text, format_module(source))
+
+
+def _tell(files: Sequence[_File], changed: Sequence[_File], output: Output, how: Layout) -> None:
+    if how.json:
+        for one in files:
+            shown: dict[str, object] = {"file": one.path, "changed": one in changed}
+            if how.diff:
+                shown["diff"] = one.difference
+            elif one.path == "-" and not how.check:
+                shown["text"] = one.after
+            output.line(json_line(shown))
+        return
+    for one in changed:
+        if how.diff:
+            for line in one.difference:
+                output.line(escape(line))
+        elif how.check:
+            output.line(f"{escape(one.path)} is not in the one style")
+        elif not how.quiet and one.path != "-":
+            output.line(f"laid out {escape(one.path)}")
+    if how.quiet or (any(one.path == "-" for one in files) and not (how.check or how.diff)):
+        return
+    if not changed:
         output.line("everything is in the one style")
-    elif check or show_diff:
-        output.line(f"{counted(changed, 'file')} would change")
-        return 1
-    return 0
+    elif how.check or how.diff:
+        output.line(f"{counted(len(changed), 'file')} would change")
 
 
 def _read(path: str) -> bytes:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from flowrules.app.settings import Request, Source
-from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.errors import Diagnostic, FlowfileError, UsageError, suggestion
 from flowrules.load.lower import load_workflow
 from flowrules.load.options import LoadOptions
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned, make_plan
+from flowrules.plan.policy import CommandSettings
 from flowrules.ports import History
 from flowrules.record.confined import ConfinedDisk
 from flowrules.record.disk import Disk
@@ -73,9 +74,22 @@ def options_of(source: Source) -> LoadOptions:
 
 
 def plan(workflow: Workflow, request: Request, disk: Disk, history: History) -> Planned:
-    """What the request needs; see `flowrules.plan.build.make_plan`."""
+    """What the request needs; see `flowrules.plan.build.make_plan`.
+
+    Raises:
+        FlowrulesError: as `make_plan`, or the call sets something for a rule that does not exist.
+    """
+    _check_rules(workflow, request.commands)
     with without_gc():
         return make_plan(workflow, request.targets, disk, history, request.policy, request.commands)
+
+
+def _check_rules(workflow: Workflow, commands: CommandSettings) -> None:
+    known = [rule.name for rule in workflow.rules]
+    for option, names in (("--set-threads", commands.set_threads), ("--set-resources", commands.set_resources)):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"`{option}`: there is no rule `{name}`", suggestion(name, known))
 
 
 def replanner(workflow: Workflow, request: Request, disk: Disk, history: History) -> Callable[[], Planned]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flowrules.plan.build import NO_SETTINGS, CommandSettings
-from flowrules.plan.policy import DEFAULT, Policy
+from flowrules.plan.policy import DEFAULT, NO_SETTINGS, CommandSettings, Policy
 
 
 @dataclass(frozen=True, slots=True)

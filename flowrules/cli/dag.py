@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from flowrules.cli.options import format_option, source_of, source_options
+from flowrules.cli.completing import complete_targets
+from flowrules.cli.options import SETTINGS, Sections, format_option, source_of, source_options
 from flowrules.cli.texts import output
 
 FORMATS = ("text", "dot", "mermaid", "json", "svg")
 LEVELS = ("jobs", "rules", "files")
 
 
-@click.command("dag", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.command("dag", cls=Sections, context_settings=SETTINGS)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @click.option("--level", type=click.Choice(LEVELS), default="jobs", show_default=True, help="What a node is.")
 @format_option(FORMATS)
 @source_options
@@ -32,10 +33,11 @@ def dag_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     from flowrules.record.store import Store
     from flowrules.show.dag import render_dag
 
+    out = output()
     source = source_of(options)
     disk = disk_of(source)
     workflow = load(source, disk)
     request = Request(tuple(options["targets"]), Policy(read_ahead=True))
     planned = plan(workflow, request, disk, Store.open(read_only=True))
-    output().text(render_dag(planned.plan, options["form"], options["level"]).rstrip("\n"))
+    out.text(render_dag(planned.plan, options["form"], options["level"], color=out.color))
     return 0

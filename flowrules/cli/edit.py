@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from flowrules.cli.options import format_option, source_of, source_options
+from flowrules.cli.options import FILE, FOLDER, SETTINGS, Sections, format_option, seen_from, source_of, source_options
 from flowrules.cli.texts import output
 
 
-@click.command("lint", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("lint", cls=Sections, context_settings=SETTINGS)
 @format_option(["text", "json"])
 @source_options
 def lint_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
-    """Report mistakes and risky habits in a Flowfile. Status 1 where there are risks, 2 where there are mistakes."""
+    """Report mistakes and risky habits in a Flowfile. Status 1 where there are risks, 2 where there are mistakes.
+
+    \b
+    flowrules lint                    of the Flowfile here
+    flowrules lint --format json      for an editor
+    """
     from flowrules.app.linting import lint
 
-    return lint(source_of(options), output(), options["form"])
+    out = output()
+    return lint(source_of(options), out, options["form"])
 
 
-@click.command("fmt", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.command("fmt", cls=Sections, context_settings=SETTINGS)
+@click.argument("files", type=FILE, nargs=-1, metavar="[FILE]...")
 @click.option("--check", is_flag=True, help="Change nothing; status 1 where a file is not in the one style.")
-@click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change.")
-def fmt_command(files: tuple[str, ...], check: bool, show_diff: bool) -> int:
+@click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change; status as --check.")
+@format_option(["text", "json"])
+@source_options
+def fmt_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
     """Lay out Flowfiles in the one style (default: the Flowfile here). `-` reads standard input.
 
     \b
     flowrules fmt                   lay out ./Flowfile
     flowrules fmt --check *.flow    for CI
+    flowrules fmt - < Flowfile      for an editor
     """
-    from flowrules.app.formatting import format_files
+    from flowrules.app.formatting import Layout, format_files
 
-    return format_files(files, output(), check=check, show_diff=show_diff)
+    out = output()
+    here = os.getcwd()
+    source = source_of(options)
+    files = tuple(path if path == "-" else seen_from(here, path) for path in options["files"])
+    how = Layout(options["check"], options["show_diff"], options["quiet"], options["form"] == "json")
+    return format_files(files, source, out, how)
 
 
-@click.command("init", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("directory", default=".", metavar="[DIR]")
+@click.command("init", context_settings=SETTINGS)
+@click.argument("directory", type=FOLDER, default=".", metavar="[DIR]")
 def init_command(directory: str) -> int:
     """Begin a new workflow: a Flowfile, its config, input to try it on, and a test.
 
@@ -46,4 +61,4 @@ def init_command(directory: str) -> int:
     """
     from flowrules.app.starting import start_workflow
 
-    return start_workflow(directory, output())
+    return start_workflow(directory or ".", output())

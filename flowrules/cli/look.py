@@ -6,12 +6,22 @@ from typing import Any
 
 import click
 
-from flowrules.cli.options import format_option, source_of, source_options
+from flowrules.cli.completing import complete_rules, complete_targets
+from flowrules.cli.options import (
+    FOLDER,
+    SETTINGS,
+    Sections,
+    enter,
+    format_option,
+    number,
+    source_of,
+    source_options,
+)
 from flowrules.cli.texts import output
 
 
-@click.command("summary", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.command("summary", cls=Sections, context_settings=SETTINGS)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @format_option(["text", "json"])
 @source_options
 def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
@@ -28,20 +38,20 @@ def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over w
     from flowrules.record.store import Store
     from flowrules.show.tables import render_summary
 
+    out = output()
     source = source_of(options)
     disk = disk_of(source)
     store = Store.open(read_only=True)
     request = Request(tuple(options["targets"]), Policy(read_ahead=True))
     planned = plan(load(source, disk), request, disk, store)
-    out = output()
     out.text(render_summary(output_states(planned.plan, disk, store), options["form"], out.color, out.columns))
     return 0
 
 
-@click.command("history", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", nargs=-1, metavar="[RULE or FILE]...")
-@click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N attempts.")
-@click.option("-d", "--directory", metavar="DIR", help="Of this directory.")
+@click.command("history", context_settings=SETTINGS)
+@click.argument("names", nargs=-1, metavar="[RULE or FILE]...", shell_complete=complete_rules)
+@click.option("-n", "--last", callback=number(1), metavar="N", help="Only the last N attempts.")
+@click.option("-d", "--directory", type=FOLDER, metavar="DIR", help="Of this directory.")
 @click.option("--failed", is_flag=True, help="Only attempts that failed.")
 @format_option(["text", "json"])
 def history_command(names: tuple[str, ...], last: int | None, directory: str | None, failed: bool, form: str) -> int:
@@ -54,17 +64,23 @@ def history_command(names: tuple[str, ...], last: int | None, directory: str | N
     """
     from collections import deque
 
+    from flowrules.plan.targets import path_of
     from flowrules.record.store import Store
     from flowrules.show.tables import render_history
 
-    store = Store.open(directory or ".", read_only=True)
-    wanted = set(names)
+    out = output()
+    if directory is not None:
+        enter(directory)
+    wanted = {*names, *map(path_of, names)}
     records = (
         record
-        for record in store.records()
+        for record in Store.open(read_only=True).records()
         if (not failed or record.status in ("failed", "killed"))
         and (not wanted or record.rule in wanted or any(made.path in wanted for made in record.outputs))
     )
-    out = output()
-    out.text(render_history(deque(records, maxlen=last), form, out.color, out.columns))
+    found = deque(records, maxlen=last)
+    if not found and form == "text" and (names or failed):
+        out.line("no recorded attempt matches")
+    else:
+        out.text(render_history(found, form, out.color, out.columns))
     return 0

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
+from flowrules.cli.texts import Written, show_error
+from flowrules.errors import FlowrulesError
 from flowrules.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+INTERRUPTED, BUG = 130, 70
 
 COMMANDS = {
     "run": ("run", "Make targets: plan, then run what is needed (the default command)."),
@@ -39,6 +48,11 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A run, or one of the other commands."""
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [TARGET]...")
+        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS] ...", prefix="       ")
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
@@ -46,15 +60,34 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """`flowrules -n a.txt` means `flowrules run -n a.txt`."""
-        if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version", "-V")):
+        completing_first_word = ctx.resilient_parsing and not args
+        if not completing_first_word and args[:1] not in OWN_WORDS:
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What the first word may be: a command, or whatever `run` takes."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        run = self.get_command(ctx, "run")
+        assert run is not None
+        with run.make_context("run", [], parent=ctx, resilient_parsing=True) as of_run:
+            if incomplete.startswith("-"):
+                return found + run.shell_complete(of_run, incomplete)
+            targets = next(p for p in run.params if isinstance(p, click.Argument))
+            return found + targets.shell_complete(of_run, incomplete)
+
+
+OWN_WORDS = [[word] for word in (*COMMANDS, "--help", "-h", "--version", "-V")]
+"""First words that are not for `run`."""
 
 
 @click.command(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`flowrules` alone means `flowrules run`; a target named like a command is written `flowrules run NAME`.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`flowrules` alone means `flowrules run`, whose options `flowrules run --help` lists; "
+    "a target named like a command is written `flowrules run NAME`.",
 )
 @click.version_option(__version__, "-V", "--version", message="flowrules %(version)s")
 def cli() -> None:
@@ -69,45 +102,85 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and end the process with the documented status."""
-    sys.exit(status_of(args))
+    _open_streams()
+    sys.exit(status_of(sys.argv[1:] if args is None else args))
 
 
-def status_of(args: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 done, 1 a job failed, 2 a mistake, 3 held, 130 interrupted."""
-    from flowrules.errors import FlowrulesError
+def status_of(args: list[str]) -> int:
+    """Run the command line.
 
+    Returns:
+        The exit status: 0 done, 1 a job failed, 2 a mistake, 3 held, 130 interrupted, and 70 for a bug in this program.
+    """
+    written = Written(args)
     try:
-        result = cli.main(args, prog_name="flowrules", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return _end(_run(args, written), written)
+    except FlowrulesError as error:
+        from flowrules.cli.mistakes import with_hints
+
+        show_error(with_hints(error, args, COMMANDS), written)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        show_error(FlowrulesError("interrupted"), written)
+        return INTERRUPTED
+    except MemoryError:
+        show_error(FlowrulesError("there is not enough memory"), written)
+        return 2
+    except Exception as error:
+        _show_bug(error, written)
+        return BUG
+
+
+def _run(args: list[str], written: Written) -> int:
+    """Run the command line, with what is wrong with a call and what the system refuses as our errors."""
+    try:
+        result = cli.main(args, prog_name="flowrules", standalone_mode=False, obj=written)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        _show_click_error(error)
-        return 2
-    except FlowrulesError as error:
-        from flowrules.cli.texts import show_error
+        from flowrules.cli.mistakes import usage_error
 
-        show_error(error)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return 130
+        command = args[0] if args[:1] in OWN_WORDS and args[0] in COMMANDS else "run"
+        raise usage_error(error, f"flowrules {command}") from None
     except BrokenPipeError:
         _drop_output()
         return 141
+    except OSError as error:
+        where = f": `{error.filename}`" if error.filename is not None else ""
+        raise FlowrulesError(f"{(error.strerror or str(error)).lower()}{where}") from error
+    return result if isinstance(result, int) else 0
 
 
-def _show_click_error(error: click.ClickException) -> None:
-    """A mistake in the call, in the form of every other error."""
-    from flowrules.cli.texts import show_usage_error
+def _end(status: int, written: Written) -> int:
+    """A call that did its work but could not show it has not done all that was asked."""
+    lost = [out.lost for out in written.outputs if out.lost]
+    if lost:
+        show_error(FlowrulesError(lost[0]), written)
+    return status or (2 if lost else 0)
 
-    context = getattr(error, "ctx", None)
-    show_usage_error(error.format_message(), context.command_path if context is not None else "flowrules")
+
+def _show_bug(error: Exception, written: Written) -> None:
+    """Something that must not happen: all that is needed to mend it, once."""
+    import traceback
+
+    traceback.print_exception(error)
+    text = f"this is a bug in flowrules {__version__}: {type(error).__name__}: {error}"
+    show_error(FlowrulesError(text, "please report it with the lines above"), written)
+
+
+def _open_streams() -> None:
+    """Gives a process that was started with closed standard streams open ones, so that no file takes their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - until the end
 
 
 def _drop_output() -> None:
     """The reader of our output went away (`| head`): say nothing more, also not at interpreter exit."""
-    import os
-
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())

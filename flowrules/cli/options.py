@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from flowrules.app.settings import Source
 from flowrules.errors import UsageError
+from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+FILE = click.Path()
+FOLDER = click.Path(file_okay=False)
+"""Types of options that name files: nothing is checked here, shells complete them."""
+
+
+Callback = Callable[[click.Context, click.Parameter, Any], Any]
+
+
+def number(least: int, *, whole: bool = True) -> Callback:
+    """A callback of an option that takes a number, from some least one on."""
+
+    def convert(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = int(value) if whole else float(value)
+        except ValueError:
+            found = math.nan
+        if not least <= found < math.inf:
+            kind = "whole number" if whole else "number"
+            raise click.BadParameter(f"`{value}` is no {kind} from {least} on", ctx, param)
+        return found
+
+    return convert
+
+
+class Sections(click.Command):
+    """A command whose help lists options under headings.
+
+    Args:
+        sections: names of options by heading; those of no heading come under `Options`.
+    """
+
+    def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **more: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **more)
+        self._sections = {**(sections or {}), "Workflow": WORKFLOW}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the options, each with its help, in sections."""
+        texts = {p.name: text for p in self.get_params(ctx) if (text := p.get_help_record(ctx)) is not None}
+        named = {name for names in self._sections.values() for name in names}
+        rest = {"Options": [name for name in texts if name not in named]}
+        for title, names in {**self._sections, **rest}.items():
+            rows = [texts[name] for name in names if name in texts]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+WORKFLOW = ("flowfile", "directory", "config", "configfile", "no_python", "untrusted")
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,9 +73,19 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "-s", "--flowfile", metavar="FILE", help="Flowfile to read (default: Flowfile, then workflow/Flowfile)."
+                "-s",
+                "--flowfile",
+                type=FILE,
+                metavar="FILE",
+                help="Flowfile to read (default: Flowfile, then workflow/Flowfile).",
             ),
-            click.option("-d", "--directory", metavar="DIR", help="Work in this directory."),
+            click.option(
+                "-d",
+                "--directory",
+                type=FOLDER,
+                metavar="DIR",
+                help="Work in this directory: targets and paths of rules start there, files of the call here.",
+            ),
             click.option(
                 "-C",
                 "--config",
@@ -29,7 +94,11 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="Set a config value; dotted keys, YAML values. May be repeated.",
             ),
             click.option(
-                "--configfile", multiple=True, metavar="FILE", help="Read a further config file. May be repeated."
+                "--configfile",
+                type=FILE,
+                multiple=True,
+                metavar="FILE",
+                help="Read a further config file. May be repeated.",
             ),
             click.option("--no-python", is_flag=True, help="Refuse `import`."),
             click.option(
@@ -58,19 +127,25 @@ def format_option(choices: Sequence[str], default: str = "text") -> Decorator:
 
 
 def source_of(options: dict[str, Any]) -> Source:
-    """The workflow a call names; changes to its directory first, so that all paths are relative to it."""
-    import os
+    """The workflow a call names; changes to its directory, so that all further paths are relative to it.
 
+    Raises:
+        UsageError: there is no such directory, or options contradict each other.
+    """
+    if options["quiet"] and options["verbose"]:
+        raise UsageError("`--quiet` and `--verbose` contradict each other")
     flowfile, directory = options.pop("flowfile"), options.pop("directory")
     configfiles = options.pop("configfile")
     if directory is not None:
         before = os.getcwd()
-        try:
-            os.chdir(directory)
-        except OSError as error:
-            raise UsageError(f"`{directory}` is no directory to work in: {error.strerror}") from None
-        flowfile = flowfile and _seen_from(before, flowfile)
-        configfiles = [_seen_from(before, path) for path in configfiles]
+        for path in (flowfile, *configfiles):
+            if path is not None and not os.path.exists(path):
+                there = os.path.join(directory, path)
+                hint = f"files of the call are looked for here, not in `-d`: write `{there}`"
+                raise UsageError(f"there is no file `{path}`", hint if os.path.exists(there) else None)
+        enter(directory)
+        flowfile = flowfile and seen_from(before, flowfile)
+        configfiles = [seen_from(before, path) for path in configfiles]
     return Source(
         flowfile=flowfile,
         config=tuple(options.pop("config")),
@@ -80,11 +155,22 @@ def source_of(options: dict[str, Any]) -> Source:
     )
 
 
-def _seen_from(before: str, path: str) -> str:
-    """A path that was given relative to one directory, relative to the present one."""
-    import os
+def enter(directory: str) -> None:
+    """Work in a directory from now on.
 
-    return os.path.relpath(os.path.join(before, path))
+    Raises:
+        UsageError: there is none, or it may not be entered.
+    """
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"`{directory}` is no directory to work in: {reason}") from None
+
+
+def seen_from(before: str, path: str) -> str:
+    """A path that was given relative to one directory, relative to the present one."""
+    return path if os.path.isabs(path) or before == os.getcwd() else os.path.relpath(os.path.join(before, path))
 
 
 def key_values(texts: Sequence[str], option: str, example: str) -> list[tuple[str, str]]:
@@ -102,22 +188,27 @@ def key_values(texts: Sequence[str], option: str, example: str) -> list[tuple[st
     return pairs
 
 
-def amount(text: str, option: str) -> object:
-    """A number or a quantity (`16GB`, `20min`) of the call.
+def amount(text: str, option: str) -> int | float | Quantity:
+    """A number or a quantity (`16GB`, `20min`) of the call, not below zero.
 
     Raises:
         UsageError: it is neither.
     """
-    from flowrules.model.quantity import QuantityError, parse_quantity
-
-    try:
-        return int(text)
-    except ValueError:
+    value: int | float | Quantity | None = _number(text)
+    if value is None:
         try:
-            return float(text)
+            value = parse_quantity(text)
+        except QuantityError as error:
+            raise UsageError(f"`{option}`: {error}") from None
+    if not 0 <= (value.amount if isinstance(value, Quantity) else value) < math.inf:
+        raise UsageError(f"`{option}`: `{text}` is no amount", "an amount is a number from 0 on, such as `4` or `16GB`")
+    return value
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
         except ValueError:
-            pass
-    try:
-        return parse_quantity(text)
-    except QuantityError as error:
-        raise UsageError(f"`{option}`: {error}") from None
+            continue
+    return None

@@ -7,19 +7,60 @@ from typing import Any
 import click
 
 from flowrules.app.settings import Request, RunSettings
-from flowrules.cli.options import amount, format_option, key_values, source_of, source_options
+from flowrules.cli.completing import complete_rules, complete_targets
+from flowrules.cli.options import (
+    FILE,
+    SETTINGS,
+    Sections,
+    amount,
+    format_option,
+    key_values,
+    number,
+    source_of,
+    source_options,
+)
 from flowrules.cli.texts import output
-from flowrules.errors import UsageError
-from flowrules.plan.build import CommandSettings
-from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, Policy
+from flowrules.errors import UsageError, did_you_mean
+from flowrules.model.quantity import Quantity
+from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, CommandSettings, Policy
+
+DAG_FORMATS = ("text", "dot", "mermaid", "json", "svg")
+
+SECTIONS = {
+    "What runs": (
+        "dry_run",
+        "dag",
+        "force",
+        "forceall",
+        "forcerun",
+        "until",
+        "omit_from",
+        "rerun_triggers",
+        "no_cutoff",
+        "hash_limit",
+        "touch",
+    ),
+    "How it runs": (
+        "jobs",
+        "keep_going",
+        "retries",
+        "keep_incomplete",
+        "latency_wait",
+        "resources",
+        "default_resources",
+        "set_resources",
+        "set_threads",
+    ),
+    "What is shown": ("print_commands", "quiet", "verbose", "form", "log_file", "help"),
+}
 
 
-@click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.command("run", cls=Sections, sections=SECTIONS, context_settings=SETTINGS)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    callback=number(1),
     metavar="N",
     help="Use N cores (default: all this process may use); threads of jobs count.",
 )
@@ -30,7 +71,7 @@ from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, Policy
     is_flag=False,
     flag_value="text",
     metavar="[FORMAT]",
-    help="With -n: the DAG too, as text, dot, mermaid, json or svg.",
+    help="With -n: the DAG too, as text; or only the DAG, as dot, mermaid, json or svg.",
 )
 @click.option("-p", "--print-commands", is_flag=True, help="Print each command.")
 @source_options
@@ -42,18 +83,27 @@ from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, Policy
     "--forcerun",
     multiple=True,
     metavar="RULE or FILE",
+    shell_complete=complete_rules,
     help="Run these, and what depends on them. May be repeated.",
 )
-@click.option("--until", multiple=True, metavar="RULE or FILE", help="Run the DAG up to here. May be repeated.")
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="RULE or FILE",
+    shell_complete=complete_rules,
+    help="Run the DAG up to here. May be repeated.",
+)
 @click.option(
     "--omit-from",
     multiple=True,
     metavar="RULE or FILE",
+    shell_complete=complete_rules,
     help="Leave these out, and what depends on them. May be repeated.",
 )
 @click.option(
     "--retries",
-    type=click.IntRange(min=0),
+    type=str,
+    callback=number(0),
     default=0,
     metavar="N",
     help="Further attempts of failed jobs, for rules that do not say.",
@@ -75,13 +125,14 @@ from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, Policy
 @click.option("--set-threads", multiple=True, metavar="RULE=N", help="Threads of a rule. May be repeated.")
 @click.option(
     "--latency-wait",
-    type=click.FloatRange(min=0),
+    type=str,
+    callback=number(0, whole=False),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
     help="How long an output may take to appear.",
 )
-@click.option("--log", "log_file", metavar="FILE", help="Write what is shown to this file too.")
+@click.option("--log", "log_file", type=FILE, metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])
 def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
     """Make TARGETs (files or names of rules), or the first rule.
@@ -93,18 +144,38 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules -C samples=3            with another config value
     """
     request = request_of(options)
-    verbose, quiet, form = options.pop("verbose"), options.pop("quiet"), options.pop("form")
-    dry, dag, log_file = options.pop("dry_run"), options.pop("dag"), options.pop("log_file")
-    if dag is not None and not dry:
-        raise UsageError("`--dag` goes with a dry run", "write `flowrules -n --dag`, or `flowrules dag`")
+    out = output(options.pop("log_file"))
+    verbose, quiet, form = options["verbose"], options["quiet"], options.pop("form")
+    dry, dag = options.pop("dry_run"), options.pop("dag")
     source = source_of(options)
     if dry:
         from flowrules.app.dryrun import dry_run
 
-        return dry_run(source, request, output(log_file), form, verbose=verbose, quiet=quiet, dag=dag)
+        return dry_run(source, request, out, form, verbose=verbose, quiet=quiet, dag=_dag_form(dag, form))
+    if dag is not None:
+        raise UsageError("`--dag` goes with a dry run", "write `flowrules -n --dag`, or `flowrules dag`")
     from flowrules.app.running import run
 
-    return run(source, request, output(log_file), form, verbose=verbose, quiet=quiet)
+    return run(source, request, out, form, verbose=verbose, quiet=quiet)
+
+
+def _dag_form(asked: str | None, form: str) -> str | None:
+    """The form in which a dry run shows the DAG; with `--format json` it is a part of the one JSON object.
+
+    Raises:
+        UsageError: there is no such form, or it cannot be a part of JSON.
+    """
+    if asked is None:
+        return None
+    if asked not in DAG_FORMATS:
+        near = did_you_mean(asked, DAG_FORMATS)
+        hint = f"did you mean `{near}`?" if near else f"write the target first: `flowrules -n {asked} --dag`"
+        raise UsageError(f"`--dag {asked}`: a DAG is shown as {', '.join(DAG_FORMATS)}", hint)
+    if form == "json":
+        if asked not in ("text", "json"):  # text is what `--dag` alone means
+            raise UsageError(f"`--format json` and `--dag {asked}` contradict each other")
+        return "json"
+    return asked
 
 
 def request_of(options: dict[str, Any]) -> Request:
@@ -135,7 +206,7 @@ def request_of(options: dict[str, Any]) -> Request:
     run = RunSettings(
         cores=options.pop("jobs"),
         limits={
-            name: _number(amount(value, f"--resources {name}={value}"))
+            name: _plain(amount(value, f"--resources {name}={value}"))
             for name, value in key_values(options.pop("resources"), "--resources", "licences=4")
         },
         keep_going=options.pop("keep_going"),
@@ -161,13 +232,14 @@ def _triggers(text: str | None) -> frozenset[str]:
 def _size(text: str | None) -> int:
     if text is None:
         return HASH_LIMIT
-    return int(_number(amount(text, f"--hash-limit {text}")))
+    size = amount(text, f"--hash-limit {text}")
+    if isinstance(size, Quantity) and size.kind != "bytes":
+        raise UsageError(f"`--hash-limit {text}`: `{text}` is no size", "write it like `--hash-limit 10MB`")
+    return int(_plain(size))
 
 
-def _number(value: object) -> float:
-    from flowrules.model.quantity import Quantity
-
-    return value.amount if isinstance(value, Quantity) else value  # type: ignore[return-value]
+def _plain(value: float | Quantity) -> float:
+    return value.amount if isinstance(value, Quantity) else value
 
 
 def _set_threads(texts: tuple[str, ...]) -> dict[str, int]:

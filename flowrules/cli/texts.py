@@ -1,13 +1,34 @@
-"""Where the command line writes: results to standard output, errors to standard error."""
+"""Where the command line writes: results to standard output, errors to standard error, both to the file of `--log`."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TextIO, cast
+
+import click
 
 from flowrules.errors import FlowrulesError
 from flowrules.show.output import Output
+
+
+@dataclass(slots=True)
+class Written:
+    """What a call writes to.
+
+    Attributes:
+        arguments: of the call.
+        outputs: every output that was asked for.
+    """
+
+    arguments: list[str]
+    outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the call says `--format json`; looked up in its words, since reading them may have failed."""
+        words = self.arguments
+        return "--format=json" in words or ("--format", "json") in pairwise(words)
 
 
 def output(log_file: str | None = None) -> Output:
@@ -16,58 +37,25 @@ def output(log_file: str | None = None) -> Output:
     Raises:
         FlowrulesError: the file cannot be written.
     """
-    if log_file is None:
-        return Output.of(sys.stdout)
-    try:
-        log = open(log_file, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - lives as long as we
-    except OSError as error:
-        raise FlowrulesError(f"`{log_file}` cannot be written: {error.strerror}") from None
-    return Output.of(cast(TextIO, _Tee(sys.stdout, log)))
+    out = Output.of(sys.stdout)
+    click.get_current_context().ensure_object(Written).outputs.append(out)
+    if log_file is not None:
+        try:
+            out.copy = open(log_file, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - as long as we
+        except OSError as error:
+            raise FlowrulesError(f"`{log_file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+    return out
 
 
-class _Tee:
-    """A text stream that is written twice; what it says of itself is what the first one says."""
-
-    def __init__(self, first: TextIO, second: TextIO) -> None:
-        self._first = first
-        self._second = second
-        self.encoding = first.encoding
-
-    def write(self, text: str) -> int:
-        self._second.write(text)
-        return self._first.write(text)
-
-    def flush(self) -> None:
-        self._second.flush()
-        self._first.flush()
-
-    def isatty(self) -> bool:
-        return False
-
-    def fileno(self) -> int:
-        return self._first.fileno()
-
-
-def show_error(error: FlowrulesError) -> None:
-    """An error with its place, hint and chain; as JSON lines where the call asked for JSON."""
+def show_error(error: FlowrulesError, written: Written) -> None:
+    """An error with its place, hint and chain; as JSON lines on standard output where the call asked for JSON."""
     from flowrules.show.problems import render_error, render_error_json
 
-    if _wants_json():
-        Output.of(sys.stdout).text(render_error_json(error))
+    if written.wants_json:
+        out = written.outputs[0] if written.outputs else Output.of(sys.stdout)
+        out.text(render_error_json(error))
         return
     err = Output.of(sys.stderr)
     err.text(render_error(error, color=err.color, width=err.columns))
-
-
-def show_usage_error(message: str, command: str) -> None:
-    """A mistake in the call that click found."""
-    from flowrules.errors import UsageError
-
-    text = message.rstrip(".")
-    show_error(UsageError(text[:1].lower() + text[1:], f"`{command} --help` shows what it takes"))
-
-
-def _wants_json() -> bool:
-    """Whether the call says `--format json`; asked when parsing may have failed, so the raw arguments are looked at."""
-    arguments = sys.argv[1:]
-    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+    for out in written.outputs:
+        out.keep(render_error(error, width=err.columns) + "\n")

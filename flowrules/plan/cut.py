@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.errors import FlowfileError
 from flowrules.model.job import Job
 from flowrules.plan.policy import Policy
-from flowrules.plan.targets import Targets
+from flowrules.plan.targets import Targets, not_in_plan, path_of
 
 Needs = list[tuple[int, ...]]
 
@@ -48,11 +48,12 @@ def _named(jobs: Sequence[Job], producer: Mapping[str, Job | None], names: Seque
     errors = []
     for name in names:
         ids = {job.id for job in jobs if job.rule.name == name}
-        maker = producer.get(name)
+        maker = producer.get(path_of(name))
         if not ids and maker is not None:
             ids = {maker.id}
         if not ids:
-            errors.append(Diagnostic("F702", f"`{option} {name}` names no rule and no made file of this plan"))
+            rules = {job.rule.name for job in jobs}
+            errors.append(not_in_plan(option, name, "no rule and no made file", rules, producer))
         found |= ids
     if errors:
         raise FlowfileError(errors)

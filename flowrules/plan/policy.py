@@ -1,7 +1,8 @@
-"""What the user asked of a plan, beyond its targets."""
+"""What the user asked of a plan, beyond its targets, as values that need no planner to be made."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 TRIGGERS = ("mtime", "code", "params", "inputs", "env")
@@ -38,3 +39,15 @@ class Policy:
 
 
 DEFAULT = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """What the call sets for rules: threads, resources by rule, resources for all."""
+
+    set_threads: Mapping[str, int]
+    set_resources: Mapping[str, Mapping[str, object]]
+    default_resources: Mapping[str, object]
+
+
+NO_SETTINGS = CommandSettings({}, {}, {})

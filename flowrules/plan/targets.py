@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from flowrules.errors import Diagnostic, FlowfileError, did_you_mean
+from flowrules.errors import Diagnostic, FlowfileError, did_you_mean, suggestion
 from flowrules.model.job import Job
 from flowrules.model.pattern import normalize
 from flowrules.model.rule import Rule
 from flowrules.model.workflow import Workflow
 from flowrules.plan.resolve import Resolution
+
+MOST_COMPARED = 2_000
+"""Files that are compared with a name that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
     for name in names:
         rule = by_name.get(name)
         if rule is None:
-            path = normalize(name)
-            path = path[2:] if path.startswith("./") else path
+            path = path_of(name)
             found.want([path])
             if not found.had.get(path) and not found.makers.get(path) and path not in found.endless:
                 errors.append(_unknown(name, workflow))
@@ -57,6 +59,17 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
     if errors:
         raise FlowfileError(errors)
     return Targets(tuple(dict.fromkeys(paths)), tuple(dict.fromkeys(jobs)))
+
+
+def path_of(name: str) -> str:
+    """The path that a word of the call means, as rules write it."""
+    return normalize(name).removeprefix("./")
+
+
+def not_in_plan(option: str, name: str, what: str, rules: Iterable[str], files: Collection[str]) -> Diagnostic:
+    """The mistake that an option names what is not there; the nearest name is offered."""
+    known = [*rules, *(files if len(files) <= MOST_COMPARED else ())]
+    return Diagnostic("F702", f"`{option} {name}` names {what} of this plan", None, suggestion(name, known))
 
 
 def _unknown(name: str, workflow: Workflow) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""The DAG in every form: text, DOT, Mermaid, JSON, SVG and HTML."""
+"""The DAG in every form: text, DOT, Mermaid, JSON and SVG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowrules.show.graph_formats import render_dot, render_graph_json, render_m
 from flowrules.show.graph_model import LEVELS, Graph, graph_of
 from flowrules.show.graph_text import render_tree
 
-FORMATS: Final = ("text", "dot", "mermaid", "json", "svg", "html")
+FORMATS: Final = ("text", "dot", "mermaid", "json", "svg")
 
 DRAWN_NODES: Final = 2_000
 DRAWN_EDGES: Final = 8_000
@@ -37,10 +37,9 @@ def render_dag(plan: Plan, form: str, level: str, *, color: bool = False) -> str
         return render_dot(graph)
     if form == "mermaid":
         return render_mermaid(graph)
-    from flowrules.show.graph_svg import render_html, render_svg
+    from flowrules.show.graph_svg import render_svg
 
-    graph = _drawable(plan, graph)
-    return render_svg(graph) if form == "svg" else render_html(graph)
+    return render_svg(_drawable(plan, graph))
 
 
 def _drawable(plan: Plan, graph: Graph) -> Graph:

@@ -71,22 +71,6 @@ def render_svg(graph: Graph) -> str:
     return "\n".join(_svg(graph))
 
 
-def render_html(graph: Graph) -> str:
-    """A page that holds the picture and scrolls."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8"><meta name="color-scheme" content="light dark">',
-            f"<title>{_xml(graph.headline)}</title>",
-            "<style>body { margin: 0 } @media (prefers-color-scheme: dark) { body { background: #0d1117 } }</style>",
-            "</head>",
-            f"<body>{render_svg(graph)}</body>",
-            "</html>",
-        ]
-    )
-
-
 def placed(graph: Graph) -> Layout:
     """Where everything stands, without margins."""
     order, needs = ranked(graph.needs)

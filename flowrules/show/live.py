@@ -134,17 +134,21 @@ class LiveObserver(PlainObserver):
         if not self._live.is_started:
             self.output.line(text)
             return
+        self.output.keep(f"{text}\n")
         try:
             self._console.print(Text.from_ansi(text), soft_wrap=True)
-        except BrokenPipeError:
-            self.output.gone = True
+        except OSError as error:
+            self.output.give_up(error)
 
     def _refresh(self) -> None:
         now = self.tally.clock()
-        if now - self._drawn < REFRESH or not self._live.is_started:
+        if now - self._drawn < REFRESH or not self._live.is_started or self.output.gone:
             return
         self._drawn = now
-        self._live.refresh()
+        try:
+            self._live.refresh()
+        except OSError as error:  # the terminal is gone
+            self.output.give_up(error)
 
     # ── the picture ──────────────────────────────────────────────────────────────────────────────────────────────
 

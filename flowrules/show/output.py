@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -36,6 +37,8 @@ _ASCII: Final = str.maketrans(
     }
 )
 
+_COLORS: Final = re.compile(r"\x1b\[[0-9;]*m")
+
 
 @dataclass(slots=True)
 class Output:
@@ -46,7 +49,9 @@ class Output:
         color: ANSI colours are welcome.
         unicode: characters beyond ASCII can be written; others are spelt out.
         columns: its width; None where it has none (a pipe, a file).
-        gone: whoever read it went away.
+        copy: a file that is given the same text, without colours.
+        gone: nothing can be written to it any more: whoever read it went away, or see ``lost``.
+        lost: what could not be written, and why; "" where nothing is missing that somebody would have read.
     """
 
     stream: TextIO
@@ -54,7 +59,9 @@ class Output:
     color: bool = False
     unicode: bool = True
     columns: int | None = None
+    copy: TextIO | None = None
     gone: bool = False
+    lost: str = ""
 
     @classmethod
     def of(cls, stream: TextIO, env: Mapping[str, str] | None = None) -> Output:
@@ -72,7 +79,8 @@ class Output:
         )
 
     def write(self, text: str) -> None:
-        """Write text as it is; a reader that went away (`| head`) silences the stream."""
+        """Write text as it is. A stream that takes no more is given up: the run that speaks on it goes on."""
+        self.keep(text)
         if not self.unicode and not text.isascii():
             text = text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
         if self.gone:
@@ -83,9 +91,27 @@ class Output:
             except UnicodeEncodeError:
                 self.stream.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
             self.stream.flush()
-        except BrokenPipeError:
-            self.gone = True
-            _to_nowhere(self.stream)
+        except OSError as error:
+            self.give_up(error)
+
+    def give_up(self, error: OSError) -> None:
+        """Write no more: a reader that went away (`| head`) wants no more, a full disk is remembered as a loss."""
+        self.gone = True
+        if not isinstance(error, BrokenPipeError):
+            self.lost = f"the output could not be written: {(error.strerror or str(error)).lower()}"
+        _to_nowhere(self.stream)
+
+    def keep(self, text: str) -> None:
+        """Write text to the copy alone."""
+        if self.copy is None:
+            return
+        try:
+            self.copy.write(_COLORS.sub("", text))
+            self.copy.flush()
+        except OSError as error:
+            self.lost = f"`{self.copy.name}` could not be written: {(error.strerror or str(error)).lower()}"
+            _to_nowhere(self.copy)
+            self.copy = None
 
     def line(self, text: str = "") -> None:
         """Write text and end the line."""

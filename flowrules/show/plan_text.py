@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -262,8 +263,14 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> list[str]:
 # ── for programs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render_plan_json(plan: Plan, *, command: Command | None = None, needs: Needs | None = None) -> str:
-    """One object: targets, counts (without collectors), jobs (up-to-date ones too) with files, decision and reasons."""
+def render_plan_json(
+    plan: Plan, *, command: Command | None = None, needs: Needs | None = None, dag: str | None = None
+) -> str:
+    """One object: targets, counts (without collectors), jobs (up-to-date ones too) with files, decision and reasons.
+
+    Args:
+        dag: where given, JSON text of the DAG, which becomes the member ``dag``.
+    """
     unknown = set(plan.unknown)
     rows = tally(plan)
     return json_line(
@@ -275,6 +282,7 @@ def render_plan_json(plan: Plan, *, command: Command | None = None, needs: Needs
             "kept": list(plan.kept),
             "warnings": [problem_object(d) for d in plan.warnings],
             "jobs": [_job_object(plan, job, job.id in unknown, command, needs) for job in plan.jobs],
+            **({} if dag is None else {"dag": json.loads(dag)}),
         }
     )
 

@@ -203,7 +203,7 @@ def test_nasty_names_stay_inside_their_labels(level):
     texts = [e.text or "" for e in svg.iter(f"{space}text") if e.get("class") in ("name", "detail")]
     assert sorted(texts) == sorted(line for node in nodes for line in label_lines(node, 34))
     assert len(list(svg.iter(f"{space}title"))) == len(nodes)
-    assert "<script" not in render_dag(plan, "html", level)
+    assert "<script" not in render_dag(plan, "svg", level)
     mermaid = render_dag(plan, "mermaid", level).splitlines()
     assert sum(line.count('"') for line in mermaid) == 2 * len(nodes)
 

@@ -1,0 +1,41 @@
+"""What a shell may offer for targets and rules. Completing runs nothing, changes nothing, and never complains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Rules that are targets by themselves, files that rules are written to make, and whatever lies on disk."""
+    return _offer(ctx, incomplete, whole=True)
+
+
+def complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Every rule, files that rules are written to make, and whatever lies on disk."""
+    return _offer(ctx, incomplete, whole=False)
+
+
+def _offer(ctx: click.Context, incomplete: str, *, whole: bool) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    try:
+        found = [CompletionItem(name, help=text or None) for name, text in _names(ctx, incomplete, whole=whole)]
+    except Exception:
+        found = []
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def _names(ctx: click.Context, incomplete: str, *, whole: bool) -> list[tuple[str, str]]:
+    from flowrules.app.naming import names_in
+
+    folder = ctx.params.get("directory") or "."
+    return [
+        (name, text)
+        for name, text in names_in(ctx.params.get("flowfile"), folder, only_whole=whole)
+        if name.startswith(incomplete)
+    ]
