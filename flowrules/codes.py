@@ -157,7 +157,7 @@ PLANNING: Final = {
 }
 
 RUNNING: Final = {
-    "F601": "job failed",
+    "F601": "more is asked for than this machine has",
 }
 
 CALL: Final = {
@@ -165,6 +165,7 @@ CALL: Final = {
     "F702": "option names nothing in this plan",
     "F703": "no rules",
     "F704": "rule with wildcards as a target",
+    "F705": "no Flowfile",
 }
 
 LINT: Final = {

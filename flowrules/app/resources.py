@@ -74,7 +74,7 @@ def _too_much(job: Job, name: str, asked: float, there: float) -> FlowfileError:
     return FlowfileError(
         [
             Diagnostic(
-                "F602",
+                "F601",
                 f"{job.label} asks for {asked:g} of `{name}`, but there are only {there:g}",
                 span,
                 f"lower it, raise the limit (`--resources {name}=N`), "

@@ -119,10 +119,10 @@ def _round(
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
     commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
-    asked = dict.fromkeys((*targets.paths, *reader.asked))
+    asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
         asked.update(dict.fromkeys(job.outputs if job.rule.action is not None else (*job.outputs, *job.inputs)))
-    decisions, reasons = Deciding(jobs, needs, producer, asked, judge).decide(
+    decisions, reasons = Deciding(jobs, needs, producer, {*asked, *reader.asked}, judge).decide(
         _forced(jobs, targets, producer, policy, workflow.rules)
     )
     plan = Plan(
