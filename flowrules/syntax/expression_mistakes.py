@@ -41,9 +41,15 @@ def half_conditional(scene: Scene) -> Diagnostic | None:
 
 def bare_comprehension(scene: Scene) -> Diagnostic | None:
     """`f(x) for x in xs` without brackets."""
+    opener = scene.opener(scene.at)
+    if scene.kind(scene.at) == "COMMA" and opener is not None and scene.kind(opener) == "LPAR":
+        inner = (token for token in range(opener, scene.at) if scene.kind(token) == "FOR")
+        token = next((token for token in inner if scene.opener(token) == opener), None)
+        if token is not None:
+            message = "beside other arguments a comprehension stands in brackets"
+            return scene.say("F012", message, scene.span(token), "write `[… for x in …]`")
     if scene.kind(scene.at) != "FOR":
         return None
-    opener = scene.opener(scene.at)
     if opener is None:
         return scene.say("F012", "a comprehension stands in brackets", scene.span(scene.at), "write `[… for x in …]`")
     if scene.kind(opener) == "LPAR":
@@ -148,7 +154,7 @@ def missing_operand(scene: Scene) -> Diagnostic | None:
         )
     if kind == "COMMA" and (before == "COMMA" or before in OPENERS or before == "COLON"):
         return scene.say("F019", "nothing stands before this comma", scene.span(at), "remove it, or add the value")
-    if kind in _OPERATORS and before not in VALUE_ENDS and not (kind == "IN" and before == "NOT"):
+    if kind in _OPERATORS | {"IF", "ELSE"} and before not in VALUE_ENDS and not (kind == "IN" and before == "NOT"):
         return scene.say(
             "F019", f"nothing stands before {scene.quoted(at)}", scene.span(at), "add the value, or remove it"
         )

@@ -10,7 +10,7 @@ from typing import Final
 
 from flowrules.errors import FlowfileError, fail
 from flowrules.span import Source, Span
-from flowrules.syntax.fmt_line import STEP, LinePrinter, Remark
+from flowrules.syntax.fmt_line import STEP, LinePrinter, Remark, blank_lines
 from flowrules.syntax.layout import width
 from flowrules.syntax.lexer import tokenize
 from flowrules.syntax.reader import read_module
@@ -73,23 +73,19 @@ class _Formatter:
     def _line(self, line: _Line, remarks: list[Remark]) -> list[Remark]:
         """Lay out a logical line with the comments after it that belong to it; returns the others."""
         rest = list(remarks)
-        behind = rest.pop(0).text if rest and not rest[0].alone else ""
+        behind = rest.pop(0) if rest and not rest[0].alone else None
         below: list[Remark] = []
         start = self._items_start(line)
         while start and rest and rest[0].column > line.column:
             below.append(rest.pop(0))
         indent = line.depth * STEP
-        if self.tokens.kinds[line.first] == "RUN":
-            found = self._run(line, indent)
-        elif start:
-            found = self.printer.items(line.first, start, line.last, indent, below)
+        if start:
+            found = self.printer.items(line.first, start, line.last, indent, behind, below)
         else:
-            found = self.printer.plain(line.first, line.last, indent)
-        if behind and below:
-            found[0] += f"  {behind}"
-        elif behind:
-            found[-1] += f"  {behind}"
-        self._blank(_blank_lines(self.source, self.tokens, line.first), line.depth)
+            is_run = self.tokens.kinds[line.first] == "RUN"
+            found = self._run(line, indent) if is_run else self.printer.plain(line.first, line.last, indent)
+            found[-1] += f"  {behind.text}" if behind else ""
+        self._blank(blank_lines(self.source.text, self.tokens.starts[line.first]), line.depth)
         self.out += found
         return rest
 
@@ -148,18 +144,6 @@ def _remarks(source: Source, tokens: Tokens) -> dict[int, list[Remark]]:
         line = source.text[source.text.rfind("\n", 0, start) + 1 : start]
         alone = not line.strip(" \t")
         text = source.text[start:end].rstrip()
-        remark = Remark(text, alone, width(line) if alone else 0, _gap(source.text, start))
+        remark = Remark(text, alone, width(line) if alone else 0, blank_lines(source.text, start))
         found.setdefault(bisect_left(tokens.starts, start), []).append(remark)
     return found
-
-
-def _blank_lines(source: Source, tokens: Tokens, token: int) -> int:
-    return _gap(source.text, tokens.starts[token])
-
-
-def _gap(text: str, offset: int) -> int:
-    """How many blank lines stand before what begins at an offset."""
-    start = offset
-    while start > 0 and text[start - 1] in " \t\n":
-        start -= 1
-    return max(text.count("\n", start, offset) - 1, 0)

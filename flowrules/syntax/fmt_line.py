@@ -5,6 +5,7 @@ A bracket that was written over several lines, or that makes a line too long, ge
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -62,41 +63,44 @@ class LinePrinter:
         self.remarks = remarks
         self.partners, self.depths, self.owners = _brackets(tokens.kinds)
 
-    def items(self, first: int, start: int, last: int, indent: int, below: Sequence[Remark]) -> list[str]:
-        """A head, tokens ``first`` up to ``start``, with comma-separated items after it and comments below them."""
-        head = " " * indent + self._flat(first, start - 1, spaced=False)
-        inner = any(self.remarks.get(token) for token in range(first + 1, last + 1))
-        if not below and not inner and not any(self._breaks(token) for token in range(first + 1, last + 1)):
+    def items(
+        self, first: int, start: int, last: int, indent: int, behind: Remark | None, below: Sequence[Remark]
+    ) -> list[str]:
+        """A head (tokens ``first`` up to ``start``) and items with commas, with the comments behind and below them."""
+        head = self._flat(" " * indent, first, start - 1, spaced=False)
+        inner = range(first + 1, last + 1)
+        if not below and not any(self._breaks(token) or self.remarks.get(token) for token in inner):
             end = last - 1 if self.kinds[last] == "COMMA" else last
-            line = f"{head} {self._flat(start, end, spaced=False, indent=indent)}"
+            line = self._flat(f"{head} ", start, end, spaced=False)
             if _fits(line):
-                return [line]
-        behind = [remark for remark in self.remarks.get(start, []) if not remark.alone]
-        lines = [head + "".join(f"  {remark.text}" for remark in behind[:1])]
-        return lines + self._elements(start, last, indent + STEP, skip=len(behind[:1]), below=below)
+                return [f"{line}  {behind.text}" if behind else line]
+        opening = [remark for remark in self.remarks.get(start, []) if not remark.alone][:1]
+        lines = [" " * indent + remark.text for remark in self._between(first, start - 1)]
+        lines.append(head + "".join(f"  {remark.text}" for remark in opening))
+        after = [behind, *below] if behind else below
+        return lines + self._elements(start, last, indent + STEP, skip=len(opening), below=after)
 
     def plain(self, first: int, last: int, indent: int) -> list[str]:
         """A statement that is no list of items; comments in it, but not in its brackets, go above it."""
-        lines = [" " * indent + remark.text for remark in self._between(first + 1, last)]
+        lines = [" " * indent + remark.text for remark in self._between(first, last)]
         return lines + self._segment(first, last, indent, " " * indent, "", rest=indent + STEP)
 
-    def string(self, token: int, indent: int) -> str:
-        """A string literal as it will stand in a line with this indentation: its further lines move with it."""
+    def _string(self, token: int, line: str) -> str:
+        """A string literal as it will stand behind ``line``: its further lines move with the one that it begins in."""
         written = self.text[self.tokens.starts[token] : self.tokens.ends[token]]
         if "\n" not in written:
             return written
-        moved = _moved(written, indent - self._indentation(token))
+        begin = self.text.rfind("\n", 0, self.tokens.starts[token]) + 1
+        before = bisect_right(self.tokens.starts, begin) - 1
+        if "\n" in line or self.tokens.ends[before] > begin > self.tokens.starts[before]:
+            return written  # it begins in the last line of another string, and that one stays where it is
+        indentation = self.text[begin : self.tokens.starts[token]]
+        moved = _moved(written, _leading(line) - _leading(indentation))
         for shell in (False, True):
-            before = decode(_literal(written), shell=shell).value
-            if decode(_literal(moved), shell=shell).value != before:
+            value = decode(_literal(written), shell=shell).value
+            if decode(_literal(moved), shell=shell).value != value:
                 return written
         return moved
-
-    def _indentation(self, token: int) -> int:
-        """The width of the blanks that begin a token's line of text."""
-        start = self.tokens.starts[token]
-        line = self.text[self.text.rfind("\n", 0, start) + 1 : start]
-        return len(line) - len(line.lstrip())
 
     def _breaks(self, token: int) -> bool:
         """Whether a token stands on another line than the one before it."""
@@ -112,12 +116,13 @@ class LinePrinter:
         return any(self._breaks(token) or self.remarks.get(token) for token in inner)
 
     def _between(self, first: int, last: int) -> list[Remark]:
-        """Comments before tokens of a range, not those inside brackets that begin in it."""
+        """Comments between the tokens of a range, not those inside brackets that begin in it."""
         found: list[Remark] = []
         token = first
         while token <= last:
-            found += self.remarks.get(token, [])
-            token = self.partners.get(token, token) + 1 if self.kinds[token] in OPENERS else token + 1
+            if token > first:
+                found += self.remarks.get(token, [])
+            token = self.partners[token] + 1 if self.kinds[token] in OPENERS else token + 1
         return found
 
     def _segment(self, first: int, last: int, indent: int, prefix: str, suffix: str, rest: int) -> list[str]:
@@ -129,7 +134,7 @@ class LinePrinter:
             token for token in range(first + 1, last + 1) if self.depths[token] == depth and self._stacked(token)
         }
         if not broken and not stacked:
-            line = prefix + self._flat(first, last, spaced=True, indent=indent) + suffix
+            line = self._flat(prefix, first, last, spaced=True) + suffix
             full = [opener for opener in groups if self.partners[opener] > opener + 1]
             if _fits(line) or not full:
                 return [line]
@@ -142,12 +147,12 @@ class LinePrinter:
             if token in stacked:
                 lines.append(line.rstrip())
                 line = " " * rest
-            line += self._written(token, indent)
+            line += self._written(token, line)
             if token in broken:
                 lines.append(line)
                 closer = self.partners[token]
                 lines += self._elements(token + 1, closer - 1, indent + STEP, below=())
-                token, line = closer, " " * indent + self._written(closer, indent)
+                token, line = closer, " " * indent + self._written(closer, "")
             token += 1
         return [*lines, line + suffix]
 
@@ -167,17 +172,18 @@ class LinePrinter:
     def _elements(self, first: int, last: int, indent: int, *, skip: int = 0, below: Sequence[Remark]) -> list[str]:
         """A line or more for each element of a range; ``skip`` comments before the first have been written already."""
         elements, rest = self._split(first, last, skip)
+        rest += _give_behind(elements, below)
         lines: list[str] = []
         margin = " " * indent
         for element in elements:
+            lines += _remark_lines(element.above, margin, first=not lines)
             if element.blank and lines:
                 lines.append("")
-            lines += _remark_lines(element.above, margin, first=not lines)
             found = self._segment(element.first, element.last, indent, margin, element.end, rest=indent)
             if element.behind:
                 found[-1] += f"  {element.behind.text}"
             lines += found
-        return lines + _remark_lines([*rest, *below], margin, first=not lines)
+        return lines + _remark_lines(rest, margin, first=not lines)
 
     def _split(self, first: int, last: int, skip: int) -> tuple[list[_Element], list[Remark]]:
         """Elements with their comments, and the comments after the last one."""
@@ -187,8 +193,8 @@ class LinePrinter:
             remarks = self.remarks.get(begin, [])[skip:]
             skip = 0
             above = _give_behind(elements, remarks)
-            blank = self._blank_before(begin) if not self.remarks.get(begin) else False
-            element = _Element(begin, end, sign, blank, above + self._between(begin + 1, end))
+            blank = blank_lines(self.text, self.tokens.starts[begin]) > 0
+            element = _Element(begin, end, sign, blank, above + self._between(begin, end))
             elements.append(element)
             begin = end + 1
             if sign:
@@ -212,19 +218,14 @@ class LinePrinter:
         if begin <= last:
             yield last, ""
 
-    def _blank_before(self, token: int) -> bool:
-        gap = self.text[self.tokens.ends[token - 1] : self.tokens.starts[token]]
-        return gap.count("\n") > 1
-
-    def _flat(self, first: int, last: int, *, spaced: bool, indent: int = 0) -> str:
-        """A range of tokens on one line, without commas that are not needed there."""
-        line = ""
+    def _flat(self, line: str, first: int, last: int, *, spaced: bool) -> str:
+        """A line with a range of tokens put behind it, without commas that are not needed there."""
         for token in range(first, last + 1):
             if self.kinds[token] == "COMMA" and token < last and self._idle_comma(token):
                 continue
             if token > first:
                 line += self._space(token, spaced=spaced)
-            line += self._written(token, indent)
+            line += self._written(token, line)
         return line
 
     def _idle_comma(self, token: int) -> bool:
@@ -237,9 +238,9 @@ class LinePrinter:
         depth = self.depths[token]
         return any(self.kinds[other] == "COMMA" and self.depths[other] == depth for other in range(opener + 1, token))
 
-    def _written(self, token: int, indent: int) -> str:
+    def _written(self, token: int, line: str) -> str:
         if self.kinds[token] == "STRING":
-            return self.string(token, indent)
+            return self._string(token, line)
         return self.text[self.tokens.starts[token] : self.tokens.ends[token]]
 
     def _space(self, token: int, *, spaced: bool) -> str:
@@ -305,6 +306,14 @@ def _remark_lines(remarks: Sequence[Remark], margin: str, *, first: bool) -> lis
     return lines
 
 
+def blank_lines(text: str, offset: int) -> int:
+    """How many blank lines stand before what begins at an offset."""
+    start = offset
+    while start > 0 and text[start - 1] in " \t\n":
+        start -= 1
+    return max(text.count("\n", start, offset) - 1, 0)
+
+
 def _fits(text: str) -> bool:
     return len(text.split("\n", 1)[0]) <= WIDTH
 
@@ -313,10 +322,17 @@ def _moved(written: str, shift: int) -> str:
     """A literal with all its lines but the first moved to the right, or to the left where all have room for that."""
     first, *others = written.split("\n")
     full = [line for line in others if line.strip()]
+    if any("\t" in line[: len(line) - len(line.lstrip())] for line in full):
+        return written
     if shift < 0 and any(len(line) - len(line.lstrip(" ")) < -shift for line in full):
         return written
     moved = [(" " * shift + line if shift > 0 else line[-shift:]) if line.strip() else line for line in others]
     return "\n".join([first, *moved])
+
+
+def _leading(line: str) -> int:
+    """How many blanks a line begins with."""
+    return len(line) - len(line.lstrip(" \t"))
 
 
 def _literal(written: str) -> tree.String:

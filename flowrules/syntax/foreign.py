@@ -141,12 +141,11 @@ def assignment(scene: Scene) -> Diagnostic | None:
     capitals = names[0].upper()
     if scene.word(equals + 1) == "glob_wildcards" and scene.kind(equals + 3) == "STRING":
         pattern = scene.word(equals + 3)
-        wildcards = re.findall(r"\{\s*(\w+)", pattern) or [names[0]]
-        hint = "; ".join(f"`let {name.upper()} = glob({pattern}).{name}`" for name in wildcards[:3])
-    elif len(names) > 1:
-        hint = f"write `let {capitals} = …` for each name"
-    else:
-        hint = f"write `let {capitals} = …`"
+        wildcards = re.findall(r"\{\s*(\w+)", pattern) or [name.lower() for name in names]
+        pairs = zip(names, wildcards, strict=False)
+        hint = "; ".join(f"`let {name.upper()} = glob({pattern}).{wildcard}`" for name, wildcard in pairs)
+        return scene.say("F017", "a constant is defined with `let`", scene.span(scene.line, equals), f"write {hint}")
+    hint = f"write `let {capitals} = …`" + (" for each name" if len(names) > 1 else "")
     if names[0] != capitals:
         hint += ": constants are in capitals, that tells them from wildcards"
     return scene.say("F017", "a constant is defined with `let`", scene.span(scene.line, equals), hint)

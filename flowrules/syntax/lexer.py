@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from flowrules.span import Source
+from flowrules.syntax.characters import explain_characters
 from flowrules.syntax.layout import Layout, width
 from flowrules.syntax.tables import END
 from flowrules.syntax.tokens import MAX_MISTAKES, MAX_TOKENS, Tokens
@@ -69,40 +70,10 @@ _CODE_LINE: Final = re.compile(r"\n([ \t]*)(?=\S)")
 _QUOTE_STOPS: Final = {'"': re.compile(r'["\\\n]'), "'": re.compile(r"['\\\n]")}
 # Two words side by side, or a word and a string, are nowhere an expression: in brackets these begin a new statement.
 _SURE_HEAD: Final = re.compile(
-    r"(?:(?:rule|checkpoint)[ \t]+\w+[ \t]*:|let[ \t]+\w+[ \t]*[=(]"
+    r"(?:(?:rule|checkpoint)[ \t]+\w+[ \t]*:|let[ \t]+(?!(?:if|else|for|in|and|or|not)\b)\w+[ \t]*[=(]"
     r"|(?:include|config|import|min_version|envvars)[ \t]*[\"'])"
 )
 _SURE_HEAD_LINE: Final = re.compile(r"\n([ \t]*)(?=" + _SURE_HEAD.pattern + ")")
-
-_ODD_PAIRS: Final = {
-    "&&": "write `and`",
-    "||": "write `or`",
-    "??": 'write `a or b`, or `config.get("key", default)`',
-}
-_ODD: Final = {
-    "!": "write `not`",
-    "&": "write `and`",
-    "|": "write `or`",
-    ";": "write each statement on a line of its own",
-    "@": "a Flowfile has no decorators",
-    "$": 'environment variables are read by `env("NAME", default)`; in shell text write `$NAME` as usual',
-    "`": "write a string in quotes",
-    "?": "write `a if test else b`",
-    "~": "write `not`",
-    "^": "write `**` for powers",
-    "\\": "a backslash belongs into a string",
-    "“": 'write plain quotes, `"`',
-    "”": 'write plain quotes, `"`',
-    "„": 'write plain quotes, `"`',
-    "‘": "write plain quotes, `'`",
-    "’": "write plain quotes, `'`",
-    "«": 'write plain quotes, `"`',
-    "»": 'write plain quotes, `"`',
-    "−": "write the plain minus sign, `-`",
-    "–": "write the plain minus sign, `-`",
-    "×": "write `*`",
-    "\u00a0": "this is a no-break space: write a plain one",
-}
 
 
 def tokenize(source: Source) -> Tokens:
@@ -294,12 +265,15 @@ class _Lexer:
         end = begin + len(text)
         if _PLAIN_NUMBER.fullmatch(text):
             self.tokens.emit("NUMBER", begin, end)
+        elif text[:2].lower() in {"0x", "0b", "0o"}:
+            self.tokens.fault(
+                "F011", f"`{clip(text)}` is no decimal number", begin, end, "write it as a decimal number"
+            )
         elif _WITH_UNITS.fullmatch(text):
             self.tokens.emit("QUANTITY", begin, end)
         else:
-            self.tokens.fault(
-                "F011", f"`{clip(text)}` is no number", begin, end, "numbers are written `12`, `0.5`, `1e-3`, `16GB`"
-            )
+            hint = "numbers are written `12`, `0.5`, `1e-3`, `16GB`, `1h30m`"
+            self.tokens.fault("F011", f"`{clip(text)}` is no number", begin, end, hint)
         return end
 
     def escaped(self, begin: int, pos: int, quote: str) -> int:
@@ -315,7 +289,7 @@ class _Lexer:
                 return pos
             pos += 1  # a backslash protects the character after it
         end = stop.start() if stop else self.end
-        hint = f"add `{quote}`, or use {quote * 3} for text of several lines"
+        hint = f"add `{quote}`, or use `{quote * 3}` for text of several lines"
         self.tokens.fault("F004", "this string is never closed", begin, end, hint)
         if self.brackets:
             self.brackets.clear()
@@ -353,28 +327,14 @@ class _Lexer:
             self.patience -= self.end - after
             tokens.forget_comments(begin)
         quotes = text.index(quote, begin) + 3
-        self.tokens.fault("F004", "this string is never closed", begin, quotes, f"end it with {quote}")
+        self.tokens.fault("F004", "this string is never closed", begin, quotes, f"end it with `{quote}`")
         return after
 
     def odd_characters(self, text: str, begin: int) -> int:
         """Characters that no token begins with."""
-        end = begin + len(text)
-        first, two = text[0], self.text[begin : begin + 2]
-        if two == "\\\n":
-            message, hint = (
-                "no `\\` is needed at the end of a line",
-                "remove it: deeper-indented lines belong to the value",
-            )
-        elif two in _ODD_PAIRS:
-            message, hint = f"`{two}` is no operator here", _ODD_PAIRS[two]
-        elif first in _ODD:
-            message, hint = f"unexpected `{first}`", _ODD[first]
-        elif first.isprintable():
-            message, hint = f"unexpected `{first}`", None
-        else:
-            message, hint = f"unexpected character U+{ord(first):04X}", "remove it"
-        self.tokens.fault("F002", message, begin, begin + (2 if two in _ODD_PAIRS else 1), hint)
-        return end
+        message, hint, length = explain_characters(self.text, begin)
+        self.tokens.fault("F002", message, begin, begin + length, hint)
+        return begin + len(text)
 
 
 def swallowed_head(text: str, start: int, end: int) -> bool:

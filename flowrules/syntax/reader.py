@@ -123,7 +123,7 @@ def _diagnostic(scene: Scene) -> Diagnostic:
     related: tuple[Related, ...] = ()
     if fault.opener is not None:
         opener = Span(scene.source, fault.opener, fault.opener + 1)
-        related = (Related(f"{opener.text()} was opened here", opener),)
+        related = (Related(f"`{opener.text()}` was opened here", opener),)
     return Diagnostic(fault.code, fault.message, Span(scene.source, fault.start, fault.end), fault.hint, related)
 
 

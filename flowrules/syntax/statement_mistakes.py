@@ -8,7 +8,7 @@ from typing import Final
 from flowrules.errors import Diagnostic, did_you_mean, suggestion
 from flowrules.syntax.lexer import swallowed_head
 from flowrules.syntax.scene import VALUE_STARTS, Scene
-from flowrules.syntax.words import DIRECTIVES, KEYWORDS, RULES, STATEMENTS
+from flowrules.syntax.words import DIRECTIVES, KEYWORDS, LATER, RULES, STATEMENTS
 
 _HEADS: Final = frozenset(STATEMENTS)
 _EXAMPLES: Final = {
@@ -36,7 +36,7 @@ def unclosed_triple(scene: Scene) -> Diagnostic | None:
         if scene.kind(token) == "STRING" and swallowed_head(scene.source.text, span.start, span.end):
             quote = scene.word(token)[-3:]
             span = span._replace(end=span.start + len(quote))
-            return scene.say("F004", "this string is never closed", span, f"end it with {quote}")
+            return scene.say("F004", "this string is never closed", span, f"end it with `{quote}`")
     return None
 
 
@@ -204,7 +204,7 @@ def unknown_statement(scene: Scene) -> Diagnostic | None:
     if word in DIRECTIVES and scene.kind(line + 1) == "COLON":
         message = f"`{word}` stands outside of a rule"
         return scene.say("F020", message, scene.span(line), "indent it below its `rule name:`")
-    hint = suggestion(word, _HEADS - {"elif", "else"} | {"module", "use", "scatter"})
+    hint = suggestion(word, _HEADS | LATER)
     return scene.say("F016", f"unknown statement `{word}`", scene.span(line), hint or "statements are " + _listed())
 
 
@@ -261,6 +261,9 @@ def _let(scene: Scene, example: str) -> Diagnostic | None:
         return scene.say(
             "F012", f"`=` is missing after {scene.quoted(scene.line, at - 1)}", scene.span(at - 1), example
         )
+    if scene.opener(at) == scene.line + 2:
+        message = f"unexpected {scene.quoted(at)} among the parameters"
+        return scene.say("F012", message, scene.span(at), "write `let f(a, b=1) = …`")
     if follower == "COMMA" and scene.opener(at) is None and "_NEWLINE" in scene.expected:
         return scene.say("F012", "`let` takes one value", scene.span(at), "write a list, `[…, …]`")
     return None

@@ -68,9 +68,12 @@ class Tables:
 @cache
 def tables() -> Tables:
     """The tables of the grammar that comes with the program."""
-    grammar = bundled.grammar_text()
-    text = bundled.tables_text()
-    data = json.loads(text) if text else {}
+    return load_tables(bundled.grammar_text(), bundled.tables_text())
+
+
+def load_tables(grammar: str, made: str) -> Tables:
+    """The tables of a grammar: those that were made before, unless they are another grammar's or "" (then by lark)."""
+    data = json.loads(made) if made else {}
     if data.get("grammar") != grammar:
         from flowrules.syntax.generate import make_tables
 
