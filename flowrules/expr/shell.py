@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.expr.params import Params
 from flowrules.expr.shell_braces import Hole, read_braces
 from flowrules.expr.shell_names import JoinedText, Section, ShellNames, ShellSource
 from flowrules.expr.shell_quote import Place, ValueProblem, checked
+from flowrules.expr.shell_raw import raw_getter
 from flowrules.expr.shell_scan import scan
 from flowrules.expr.shell_sites import Heredoc, Scan, Site, TooDeep
-from flowrules.expr.shell_values import Deferred, Getter, Params, Writer, constant, getter, raw_getter, writer
+from flowrules.expr.shell_values import Deferred, Getter, Writer, constant, getter, writer
 from flowrules.span import Span
 
 __all__ = [
@@ -84,13 +86,24 @@ class ShellTemplate:
             for i, slot, hole in self._slots:
                 at = hole
                 parts[i] = slot(values)
+            command = "".join(parts)
+            if "\0" in command:
+                self._refuse_nul(values)
         except ValueProblem as problem:
             assert at is not None
             raise FlowfileError([_problem(self.source, at, problem)]) from None
         for first, stop, doc in self._heredocs:
             if doc.ended_by("".join(parts[first:stop])):
                 raise FlowfileError([_ends_heredoc(self, doc)])
-        return "".join(parts)
+        return command
+
+    def _refuse_nul(self, values: Mapping[str, object]) -> None:
+        """Tell which value has a NUL."""
+        for _, slot, hole in self._slots:
+            try:
+                checked(slot(values))
+            except ValueProblem as problem:
+                raise FlowfileError([_problem(self.source, hole, problem)]) from None
 
 
 def parse_shell(text: ShellSource, names: ShellNames) -> tuple[ShellTemplate, list[Diagnostic]]:
@@ -141,8 +154,11 @@ class _Parser:
 
     def parse(self) -> tuple[ShellTemplate, list[Diagnostic]]:
         value = self.text.value
+        if "\0" in value:
+            span = self.text.span(value.index("\0"), value.index("\0") + 1)
+            self.diagnostics.append(Diagnostic("F307", "the text holds a NUL character, which no command can", span))
         if "{" not in value:
-            return ShellTemplate(self.text, _dedent(value), (), (value,)), []
+            return ShellTemplate(self.text, _dedent(value), (), (value,)), self.diagnostics
         braces = read_braces(self.text, self.names)
         found = self._scan([(hole.start, hole.end) for hole in braces.holes])
         for offset, note in braces.notes:
@@ -265,11 +281,7 @@ def _events(
 
 
 def _slot(get: Getter, write: Writer) -> Slot:
-    def slot(values: Mapping[str, object]) -> str:
-        text = write(get(values))
-        return checked(text) if "\0" in text else text
-
-    return slot
+    return lambda values: write(get(values))
 
 
 def _problem(source: ShellSource, hole: Hole, problem: ValueProblem) -> Diagnostic:

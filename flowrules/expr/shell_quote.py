@@ -51,7 +51,6 @@ RESERVED: Final = frozenset(
 )
 """Words that mean something to a shell where a command begins; those with signs are quoted anyway."""
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9_%+:./@-]+").fullmatch
 _SAFE_COMMAS: Final = re.compile(r"[A-Za-z0-9_%+:,./@-]+").fullmatch
 _SAFE_LIST: Final = re.compile(r"[A-Za-z0-9_%+:,./@ -]+").fullmatch
 _NUMBER: Final = re.compile(r"-?[0-9][0-9A-Za-z_.]*").fullmatch
@@ -103,6 +102,10 @@ def is_many(value: object) -> bool:
     return items_of(value) is not None and not isinstance(value, str | Mapping | Row)
 
 
+is_plain: Final = re.compile(r"[A-Za-z0-9_%+:./@-]+").fullmatch
+"""Whether text needs no quotes in most places."""
+
+
 def checked(text: str) -> str:
     """The text itself.
 
@@ -129,7 +132,7 @@ def quoted_word(text: str) -> str:
 
 def braced_word(text: str) -> str:
     """One shell word inside a brace expansion, which reads commas and `..`."""
-    return text if _SAFE(text) and ".." not in text else quoted_word(text)
+    return text if is_plain(text) and ".." not in text else quoted_word(text)
 
 
 def command_word(text: str) -> str:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from flowrules.errors import suggestion
 from flowrules.expr.data import File, Row, items_of, kind_of
+from flowrules.expr.params import Params
 from flowrules.expr.shell_braces import Hole, Step
 from flowrules.expr.shell_names import FILES, ShellNames
 from flowrules.expr.shell_quote import (
     QUOTERS,
     Place,
     ValueProblem,
-    active_in,
     bare,
     braced_word,
-    checked,
     command_word,
     double_in_array,
     in_heredoc_command,
     in_stripped_heredoc,
     is_many,
+    is_plain,
     joined,
     paths_of,
     quoted_word,
@@ -38,62 +37,6 @@ from flowrules.model.values import Flagged, NamedList, Unknown
 Getter = Callable[[Mapping[str, object]], object]
 Writer = Callable[[object], str]
 Quoter = Callable[[Sequence[str]], str]
-
-
-class Params:
-    """The params of a job: entries of any value, some of them named.
-
-    Unlike in a NamedList an entry that is a list stays one entry, so that text can be told from a list of one text.
-    """
-
-    __slots__ = ("_names", "_values")
-
-    def __init__(self, positional: Sequence[object] = (), named: Mapping[str, object] | None = None) -> None:
-        named = named or {}
-        self._values = (*positional, *named.values())
-        self._names = {name: len(positional) + i for i, name in enumerate(named)}
-
-    def __getitem__(self, key: str | int) -> object:
-        """An entry by name or position.
-
-        Raises:
-            KeyError, IndexError: there is none.
-        """
-        return self._values[self._names[key] if isinstance(key, str) else key]
-
-    def __iter__(self) -> Iterator[object]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of named entries, in order."""
-        return tuple(self._names)
-
-    def document(self) -> dict[str, object]:
-        """The entries as JSON values, and for each name the half-open range of its one entry."""
-        return {
-            "items": [_json(value) for value in self._values],
-            "names": {name: [i, i + 1] for name, i in self._names.items()},
-        }
-
-    def __repr__(self) -> str:
-        return f"Params({self._values!r}, {self._names!r})"
-
-
-def _json(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Row):
-        value = value.as_dict()
-    if isinstance(value, Mapping):
-        return {str(key): _json(item) for key, item in value.items()}
-    items = items_of(value)
-    return str(value) if items is None else [_json(item) for item in items]
 
 
 # ── getting a value ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,12 +72,12 @@ def constant(hole: Hole, names: ShellNames) -> Constant | Deferred | None:
     if head in names.wildcards:
         return None
     if head == "HERE" and names.here is not None:
-        return Constant(_stepped(names.here, hole))
+        return Constant(stepped(names.here, hole))
     if head == "config":
-        return Constant(_unit(_stepped(names.config, hole), hole))
+        return Constant(_unit(stepped(names.config, hole), hole))
     if head not in names.lets:
         return None
-    value = _stepped(names.let_value(head), hole)
+    value = stepped(names.let_value(head), hole)
     patterns = list(_patterns(value))
     for pattern in patterns:
         missing = [name for name in pattern.names if name not in names.wildcards]
@@ -144,7 +87,7 @@ def constant(hole: Hole, names: ShellNames) -> Constant | Deferred | None:
         named = {name: f"{{{name}}}" for pattern in patterns for name in pattern.names}
         return Deferred(lambda values: _filled(value, _wildcards(values)), _filled(value, named))
     if isinstance(value, Unknown):
-        return Deferred(lambda values: _unit(_stepped(_let(head, values, names), hole), hole), None)
+        return Deferred(lambda values: _unit(stepped(_let(head, values, names), hole), hole), None)
     return Constant(_unit(value, hole))
 
 
@@ -201,15 +144,15 @@ def getter(hole: Hole, names: ShellNames) -> Getter:
             found = values.get(head)
             if isinstance(found, NamedList) and name in found.ranges:
                 return found.named(name)
-            return _stepped(found, hole)
+            return stepped(found, hole)
 
         return named
     if not steps:
         return lambda values: values.get(head)
-    return lambda values: _unit(_stepped(values.get(head), hole), hole)
+    return lambda values: _unit(stepped(values.get(head), hole), hole)
 
 
-def _stepped(value: object, hole: Hole) -> object:
+def stepped(value: object, hole: Hole) -> object:
     """What the steps of a placeholder lead to.
 
     Raises:
@@ -290,6 +233,25 @@ def _unit(value: object, hole: Hole) -> object:
 
 def writer(hole: Hole, site: Site) -> Writer:
     """What writes a value at its place."""
+    write = _careful_writer(hole, site)
+    mark = '"' if site.base is Place.DOUBLE else "'"
+    special = site.glued or site.command or site.braces or site.words[:1] == ("[[",)
+    if special or hole.format == "raw" or site.place not in _ALIKE:
+        return write
+
+    def quick(value: object) -> str:
+        """Text in which no place has anything to quote is most of what there is."""
+        if isinstance(value, str) and is_plain(value) and value[0] != "-":
+            return f"{mark}{value}{mark}" if site.whole else value
+        return write(value)
+
+    return quick
+
+
+_ALIKE: Final = (Place.BARE, Place.DOUBLE, Place.SINGLE, Place.HERE, Place.DEFAULT)
+
+
+def _careful_writer(hole: Hole, site: Site) -> Writer:
     words = paths_of if hole.head in FILES else words_of
     quote: Quoter
     if hole.format == "raw" or hole.head == "mpirun":
@@ -365,70 +327,3 @@ def _one(words: list[str]) -> list[str]:
         return words
     count = f"{len(words)} values" if words else "empty"
     raise ValueProblem(f"is {count} here, and a redirection needs one", "name one of them, as in `{output[0]}`")
-
-
-# ── params as written ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def raw_getter(hole: Hole, site: Site) -> Callable[[Mapping[str, object]], str] | None:
-    """For a param without format: text is inserted as written, other values are quoted; None for other placeholders."""
-    if hole.head != "params" or hole.format or site.place is Place.COMMENT:
-        return None
-    quoted = writer(hole, site)
-    active = active_in(site.place)
-
-    def slot(values: Mapping[str, object]) -> str:
-        found = values.get("params")
-        if not hole.steps:
-            entries = found if isinstance(found, Params) else [found]
-            return " ".join(text for entry in entries if (text := one(entry, values)))
-        return one(_stepped(found, hole), values)
-
-    def one(value: object, values: Mapping[str, object]) -> str:
-        if isinstance(value, str) and not isinstance(value, File):
-            if active is not None and active.search(value):
-                _refuse_taint(value, values, active)
-            return site_quotes(site, checked(value))
-        return checked(quoted(value))
-
-    return slot
-
-
-def _refuse_taint(text: str, values: Mapping[str, object], active: re.Pattern[str]) -> None:
-    """Refuse text inserted as written that holds a wildcard value or a path with characters the shell reads there.
-
-    Raises:
-        ValueProblem: it does.
-    """
-    found = next(_tainted(text, values, active), None)
-    if found is not None:
-        raise ValueProblem(
-            f"is inserted as written and holds `{found}`, in which the shell reads more than text",
-            "write `:q` to have it quoted as one word, or `:raw` if the shell shall read it",
-            code="F308",
-        )
-
-
-def _tainted(text: str, values: Mapping[str, object], active: re.Pattern[str]) -> Iterator[str]:
-    wildcards = values.get("wildcards")
-    if isinstance(wildcards, Mapping):
-        for value in wildcards.values():
-            if value in text and active.search(value):
-                yield value
-    for section in FILES:
-        for path in words_of(values.get(section)):
-            if active.search(path):
-                yield from (piece for piece in _pieces(path, len(text)) if piece in text and active.search(piece))
-
-
-def _pieces(path: str, longest: int) -> Iterator[str]:
-    """A path and what is commonly made of it: its folders and names, without extensions too."""
-    if len(path) <= longest:
-        yield path
-    for part in path.split("/"):
-        while len(part) > 1:
-            if len(part) <= longest:
-                yield part
-            part, dot, _ = part.rpartition(".")
-            if not dot:
-                break

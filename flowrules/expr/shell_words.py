@@ -18,6 +18,8 @@ MAX_DEPTH: Final = 60
 """How deeply expansions may nest."""
 
 _LEXICAL: Final = (Place.BARE, Place.DOUBLE, Place.SINGLE)
+_IN_SINGLE: Final = re.compile(r"[^'{]*")
+_IN_DOUBLE: Final = re.compile(r"[^\"\\$`{}()\[\]']*")
 _PLAIN: Final = re.compile(r"[^\s\\'\"$`(){}<>;&|#\[\]?*+@!=~]+")
 WORD_END: Final = frozenset(" \t\n;&|<>()")
 ASSIGNS: Final = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
@@ -86,6 +88,11 @@ class Words(ABC):
             else:
                 self.at += 1
         self.at = max(self.at, stop)
+
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        """Step over one character and those after it that mean nothing."""
+        found = pattern.match(self.text, self.at + 1, self.end)
+        self.at = found.end() if found else self.at + 1
 
     def deeper(self) -> None:
         self.depth += 1
@@ -197,7 +204,7 @@ class Words(ABC):
             if self.at in self.holes:
                 self.hole(Place.SINGLE, around)
             else:
-                self.at += 1
+                self.skip(_IN_SINGLE)
         self.closed(opened, "'")
         self._mark_whole(opened, first, begin)
 
@@ -226,7 +233,7 @@ class Words(ABC):
         elif char == "`":
             self.backticks(around)
         else:
-            self.at += 1
+            self.skip(_IN_DOUBLE)
 
     def closed(self, opened: int, char: str) -> None:
         if self.at >= self.end:

@@ -163,6 +163,7 @@ class Scheduler:
         """A job that has not started waits for the needs it has now."""
         if self._jobs.state(job) is not State.WAITING:
             self._jobs.move(job, State.WAITING)
+            self._again.pop(job, None)
         self._jobs.waiting[job] = self._jobs.unsettled(job)
 
     def _after_needs(self, job: int) -> None:
@@ -181,6 +182,8 @@ class Scheduler:
         else:
             jobs.move(job, State.READY)
             self._queue.add(job)
+            if jobs.attempts[job]:
+                self._again[job] = None
 
     def _lost_need(self, job: int) -> int | None:
         return next((need for need in self._jobs.needs(job) if self._jobs.state(need) in LOST), None)
@@ -230,7 +233,7 @@ class Scheduler:
 
     def _start(self) -> None:
         """Start whatever finds room."""
-        while self._is_closed() and self._again and not self._is_full():
+        while self._is_closed() and not self._stopped and self._again and not self._is_full():
             job = next(iter(self._again))
             if not self._pool.fits(self._queue.shape(self._jobs.shape[job])):
                 return
@@ -272,9 +275,9 @@ class Scheduler:
             jobs.move(job, State.DONE)
             self._settled(job)
         elif again:
-            jobs.move(job, State.READY)
-            self._queue.add(job)
-            self._again[job] = None
+            jobs.move(job, State.WAITING)
+            jobs.waiting[job] = jobs.unsettled(job)
+            self._after_needs(job)
         else:
             jobs.move(job, State.FAILED)
             self._failed = True
@@ -288,6 +291,7 @@ class Scheduler:
             for user in sorted(jobs.users(lost)):
                 if jobs.state(user) in OPEN:
                     jobs.move(user, State.BLOCKED)
+                    self._again.pop(user, None)
                     self._actions.append(Blocked(user, because))
                     reached.append(user)
 

@@ -14,7 +14,7 @@ class State(IntEnum):
     WAITING ──▶ READY ──▶ RUNNING ──▶ DONE          a job that will run
     WAITING ──▶ ASKED ──▶ SKIPPED                   a job that may run, and need not
                 ASKED ──▶ READY, WAITING            it must, at once or after jobs whose outputs it demands
-    RUNNING ──▶ READY (a further attempt), FAILED
+    RUNNING ──▶ WAITING (for a further attempt), FAILED
     """
 
     ABSENT = 0
@@ -50,7 +50,7 @@ FOLLOWS: Final = {
     State.WAITING: frozenset({State.ASKED, State.READY, State.BLOCKED}),
     State.ASKED: frozenset({State.READY, State.SKIPPED, State.WAITING, State.BLOCKED}),
     State.READY: frozenset({State.RUNNING, State.WAITING, State.BLOCKED}),
-    State.RUNNING: frozenset({State.DONE, State.FAILED, State.READY}),
+    State.RUNNING: frozenset({State.DONE, State.FAILED, State.WAITING}),
     State.DONE: frozenset[State](),
     State.SKIPPED: frozenset({State.WAITING}),
     State.FAILED: frozenset[State](),

@@ -232,6 +232,13 @@ def test_no_value_holds_a_nul() -> None:
     ]
 
 
+def test_no_text_holds_a_nul() -> None:
+    for text in ("ls \0", "ls {mol}\0"):
+        assert [told.split(": ")[1] for told in faults(text)] == [
+            "F307 the text holds a NUL character, which no command can"
+        ]
+
+
 def test_arithmetic_takes_numbers_only() -> None:
     assert "is no number: `a[$(id)]`" in refused("echo $(({mol}))", wildcards={"mol": "a[$(id)]"})
     assert "is no number" in refused("[[ {mol} -eq 3 ]]", wildcards={"mol": "a[$(id)]"})

@@ -281,6 +281,19 @@ def test_a_ready_job_waits_for_one_it_needs_that_runs_after_all() -> None:
     )
 
 
+def test_a_further_attempt_waits_for_a_job_it_needs_that_runs_after_all() -> None:
+    table(
+        machine(2),
+        (plan(job(0, check=True), job(1, 0, retries=1), job(2, 0, check=True, expected=0.5)), [Check(0)]),
+        (Checked(0, 0, False), [Skipped(0), Check(2), start(1)]),
+        (Checked(0, 2, True, (0,)), [start(0)]),
+        (bad(1), []),
+        (ok(0), [start(1, 2), start(2)]),
+        (ok(1), []),
+        (ok(2), [Finished()]),
+    )
+
+
 def test_a_demanded_job_that_fails_blocks_who_demanded_it() -> None:
     table(
         machine(),
