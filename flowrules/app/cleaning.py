@@ -8,7 +8,7 @@ from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowrulesError
 from flowrules.model.plan import Plan
-from flowrules.plan.policy import Policy
+from flowrules.plan.policy import LOOKING
 from flowrules.ports import FileView
 from flowrules.record.lock import acquire
 from flowrules.record.outputs import remove
@@ -23,7 +23,7 @@ def clean(source: Source, targets: Sequence[str], output: Output, *, only_temp: 
     """Shows which existing outputs of a plan would go, or deletes them. Returns the exit status."""
     disk = disk_of(source)
     workflow = load(source, disk)
-    planned = plan(workflow, Request(tuple(targets), Policy(read_ahead=True)), disk, Store.open(read_only=True))
+    planned = plan(workflow, Request(tuple(targets), LOOKING), disk, Store.open(read_only=True))
     going = removable(planned.plan, disk, only_temp=only_temp)
     if not going:
         output.line("nothing to delete")

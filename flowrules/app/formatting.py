@@ -104,7 +104,7 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise FlowrulesError(f"`{path}` cannot be read: {error.strerror}") from None
+        raise FlowrulesError(f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
 def _write(path: str, text: str) -> None:
@@ -122,4 +122,4 @@ def _write(path: str, text: str) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise FlowrulesError(f"`{path}` cannot be written: {error.strerror}") from None
+        raise FlowrulesError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from None

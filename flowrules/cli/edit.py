@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from flowrules.cli.options import FILE, FOLDER, SETTINGS, Sections, format_option, seen_from, source_of, source_options
+from flowrules.cli.options import FILE, FOLDER, Sections, format_option, seen_from, source_of, source_options
 from flowrules.cli.texts import output
 
 
-@click.command("lint", cls=Sections, context_settings=SETTINGS)
+@click.command("lint", cls=Sections)
 @format_option(["text", "json"])
 @source_options
 def lint_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
@@ -27,7 +27,7 @@ def lint_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what
     return lint(source_of(options), out, options["form"])
 
 
-@click.command("fmt", cls=Sections, context_settings=SETTINGS)
+@click.command("fmt", cls=Sections)
 @click.argument("files", type=FILE, nargs=-1, metavar="[FILE]...")
 @click.option("--check", is_flag=True, help="Change nothing; status 1 where a file is not in the one style.")
 @click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change; status as --check.")
@@ -51,7 +51,7 @@ def fmt_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     return format_files(files, source, out, how)
 
 
-@click.command("init", context_settings=SETTINGS)
+@click.command("init", cls=Sections)
 @click.argument("directory", type=FOLDER, default=".", metavar="[DIR]")
 def init_command(directory: str) -> int:
     """Begin a new workflow: a Flowfile, its config, input to try it on, and a test.

@@ -9,7 +9,6 @@ import click
 from flowrules.cli.completing import complete_rules, complete_targets
 from flowrules.cli.options import (
     FOLDER,
-    SETTINGS,
     Sections,
     enter,
     format_option,
@@ -20,7 +19,7 @@ from flowrules.cli.options import (
 from flowrules.cli.texts import output
 
 
-@click.command("summary", cls=Sections, context_settings=SETTINGS)
+@click.command("summary", cls=Sections)
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @format_option(["text", "json"])
 @source_options
@@ -34,7 +33,7 @@ def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over w
     from flowrules.app.session import disk_of, load, plan
     from flowrules.app.settings import Request
     from flowrules.app.states import output_states
-    from flowrules.plan.policy import Policy
+    from flowrules.plan.policy import LOOKING
     from flowrules.record.store import Store
     from flowrules.show.tables import render_summary
 
@@ -42,13 +41,13 @@ def summary_command(**options: Any) -> int:  # noqa: ANN401 - click hands over w
     source = source_of(options)
     disk = disk_of(source)
     store = Store.open(read_only=True)
-    request = Request(tuple(options["targets"]), Policy(read_ahead=True))
+    request = Request(tuple(options["targets"]), LOOKING)
     planned = plan(load(source, disk), request, disk, store)
     out.text(render_summary(output_states(planned.plan, disk, store), options["form"], out.color, out.columns))
     return 0
 
 
-@click.command("history", context_settings=SETTINGS)
+@click.command("history", cls=Sections)
 @click.argument("names", nargs=-1, metavar="[RULE or FILE]...", shell_complete=complete_rules)
 @click.option("-n", "--last", callback=number(1), metavar="N", help="Only the last N attempts.")
 @click.option("-d", "--directory", type=FOLDER, metavar="DIR", help="Of this directory.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowrules.cli.texts import Written, show_error
+from flowrules.cli.texts import Helped, Written, show_error
 from flowrules.errors import FlowrulesError
 from flowrules.version import __version__
 
@@ -32,7 +32,7 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
+class Commands(Helped, click.Group):
     """A group that loads its commands late, and takes anything that is no command as arguments of `run`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -74,9 +74,11 @@ class Commands(click.Group):
         assert run is not None
         with run.make_context("run", [], parent=ctx, resilient_parsing=True) as of_run:
             if incomplete.startswith("-"):
-                return found + run.shell_complete(of_run, incomplete)
+                return run.shell_complete(of_run, incomplete)
             targets = next(p for p in run.params if isinstance(p, click.Argument))
-            return found + targets.shell_complete(of_run, incomplete)
+            more = targets.shell_complete(of_run, incomplete)
+        # bash forgets everything else where files are among what is offered
+        return found + [item for item in more if not found or item.type != "file"]
 
 
 OWN_WORDS = [[word] for word in (*COMMANDS, "--help", "-h", "--version", "-V")]
@@ -85,7 +87,7 @@ OWN_WORDS = [[word] for word in (*COMMANDS, "--help", "-h", "--version", "-V")]
 
 @click.command(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
     epilog="`flowrules` alone means `flowrules run`, whose options `flowrules run --help` lists; "
     "a target named like a command is written `flowrules run NAME`.",
 )
@@ -103,6 +105,8 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and end the process with the documented status."""
     _open_streams()
+    if sys.getfilesystemencoding() != "utf-8":  # a locale in which not every file name can be said
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     sys.exit(status_of(sys.argv[1:] if args is None else args))
 
 
@@ -129,6 +133,8 @@ def status_of(args: list[str]) -> int:
     except Exception as error:
         _show_bug(error, written)
         return BUG
+    finally:
+        written.close()
 
 
 def _run(args: list[str], written: Written) -> int:
@@ -142,9 +148,6 @@ def _run(args: list[str], written: Written) -> int:
 
         command = args[0] if args[:1] in OWN_WORDS and args[0] in COMMANDS else "run"
         raise usage_error(error, f"flowrules {command}") from None
-    except BrokenPipeError:
-        _drop_output()
-        return 141
     except OSError as error:
         where = f": `{error.filename}`" if error.filename is not None else ""
         raise FlowrulesError(f"{(error.strerror or str(error)).lower()}{where}") from error
@@ -178,9 +181,3 @@ def _open_streams() -> None:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - until the end
-
-
-def _drop_output() -> None:
-    """The reader of our output went away (`| head`): say nothing more, also not at interpreter exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flowrules.app.settings import Source
+from flowrules.cli.texts import Helped
 from flowrules.errors import UsageError
 from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
 
@@ -41,7 +42,7 @@ def number(least: int, *, whole: bool = True) -> Callback:
     return convert
 
 
-class Sections(click.Command):
+class Sections(Helped):
     """A command whose help lists options under headings.
 
     Args:
@@ -54,7 +55,8 @@ class Sections(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the options, each with its help, in sections."""
-        texts = {p.name: text for p in self.get_params(ctx) if (text := p.get_help_record(ctx)) is not None}
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        texts = {p.name: text for p in options if (text := p.get_help_record(ctx)) is not None}
         named = {name for names in self._sections.values() for name in names}
         rest = {"Options": [name for name in texts if name not in named]}
         for title, names in {**self._sections, **rest}.items():
@@ -64,7 +66,6 @@ class Sections(click.Command):
                     formatter.write_dl(rows)
 
 
-SETTINGS = {"help_option_names": ["-h", "--help"]}
 WORKFLOW = ("flowfile", "directory", "config", "configfile", "no_python", "untrusted")
 
 
@@ -136,6 +137,9 @@ def source_of(options: dict[str, Any]) -> Source:
         raise UsageError("`--quiet` and `--verbose` contradict each other")
     flowfile, directory = options.pop("flowfile"), options.pop("directory")
     configfiles = options.pop("configfile")
+    for text in options["config"]:
+        if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise UsageError(f"`--config {text}` is not UTF-8 text")
     if directory is not None:
         before = os.getcwd()
         for path in (flowfile, *configfiles):

@@ -10,7 +10,6 @@ from flowrules.app.settings import Request, RunSettings
 from flowrules.cli.completing import complete_rules, complete_targets
 from flowrules.cli.options import (
     FILE,
-    SETTINGS,
     Sections,
     amount,
     format_option,
@@ -55,7 +54,7 @@ SECTIONS = {
 }
 
 
-@click.command("run", cls=Sections, sections=SECTIONS, context_settings=SETTINGS)
+@click.command("run", cls=Sections, sections=SECTIONS)
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @click.option(
     "-j",

@@ -30,6 +30,11 @@ class Written:
         words = self.arguments
         return "--format=json" in words or ("--format", "json") in pairwise(words)
 
+    def close(self) -> None:
+        """No more is written to files of this call."""
+        for out in self.outputs:
+            out.close()
+
 
 def output(log_file: str | None = None) -> Output:
     """Standard output, also written to a file where one is named.
@@ -45,6 +50,27 @@ def output(log_file: str | None = None) -> Output:
         except OSError as error:
             raise FlowrulesError(f"`{log_file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
     return out
+
+
+class Helped(click.Command):
+    """A command whose help is written like everything else: a reader that goes away ends it quietly."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        """`-h, --help`."""
+
+        def show(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+            if wanted and not ctx.resilient_parsing:
+                output().text(ctx.get_help())
+                ctx.exit()
+
+        return click.Option(
+            ["-h", "--help"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=show,
+            help="Show this message and exit.",
+        )
 
 
 def show_error(error: FlowrulesError, written: Written) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from flowrules.cli.completing import complete_targets
-from flowrules.cli.options import FOLDER, SETTINGS, Sections, enter, source_of, source_options
+from flowrules.cli.options import FOLDER, Sections, enter, source_of, source_options
 from flowrules.cli.texts import output
 from flowrules.errors import UsageError
 
 
-@click.command("clean", cls=Sections, context_settings=SETTINGS)
+@click.command("clean", cls=Sections)
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete_targets)
 @click.option("--temp", "temp", is_flag=True, help="Files marked `temp`.")
 @click.option("--all", "everything", is_flag=True, help="Every output the TARGETs need; sources stay.")
@@ -35,7 +35,7 @@ def clean_command(**options: Any) -> int:  # noqa: ANN401 - click hands over wha
     return clean(source, options["targets"], out, only_temp=options["temp"], delete=options["yes"])
 
 
-@click.command("unlock", context_settings=SETTINGS)
+@click.command("unlock", cls=Sections)
 @click.option("-d", "--directory", type=FOLDER, metavar="DIR", help="Of this directory.")
 def unlock_command(directory: str | None) -> int:
     """Forget a driver that died without letting go of the directory.
@@ -57,7 +57,7 @@ def unlock_command(directory: str | None) -> int:
     return 0
 
 
-@click.command("completion", context_settings=SETTINGS)
+@click.command("completion", cls=Sections)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def completion_command(shell: str) -> int:
     """Print the completion script of a SHELL: bash, zsh or fish.
@@ -73,5 +73,5 @@ def completion_command(shell: str) -> int:
 
     found = get_completion_class(shell)
     assert found is not None
-    output().line(found(cli, {}, "flowrules", "_FLOWRULES_COMPLETE").source())
+    output().line(found(cli, {}, "flowrules", "_FLOWRULES_COMPLETE").source().strip())
     return 0

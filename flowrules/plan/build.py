@@ -71,7 +71,8 @@ def make_plan(
         world = world_of(workflow, reader)
         planned, producer = _round(workflow, targets, once, history, policy, settings, index, reader, world)
         if not _learn(reader, world, planned.plan, producer, policy, answers):
-            _refuse_protected(planned, once)
+            if not policy.only_look:
+                _refuse_protected(planned, once)
             return _for_the_run(planned, workflow, files, history, policy, settings)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
 

@@ -25,6 +25,7 @@ class Policy:
         cutoff: whether content that is the same outweighs a timestamp that moved.
         hash_limit: bytes up to which content is compared.
         read_ahead: read the present output of a checkpoint that may run (a dry run does; a run waits).
+        only_look: nobody wants to run the plan, so what would stand in the way of that is no mistake.
     """
 
     force: bool = False
@@ -36,9 +37,12 @@ class Policy:
     cutoff: bool = True
     hash_limit: int = HASH_LIMIT
     read_ahead: bool = False
+    only_look: bool = False
 
 
 DEFAULT = Policy()
+LOOKING = Policy(read_ahead=True, only_look=True)
+"""For commands that show or delete what there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,12 @@ class Output:
             self.lost = f"the output could not be written: {(error.strerror or str(error)).lower()}"
         _to_nowhere(self.stream)
 
+    def close(self) -> None:
+        """Close the copy; the stream is not ours."""
+        if self.copy is not None:
+            self.copy.close()
+            self.copy = None
+
     def keep(self, text: str) -> None:
         """Write text to the copy alone."""
         if self.copy is None:

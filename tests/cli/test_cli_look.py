@@ -1,0 +1,135 @@
+"""`dag`, `summary`, `history`, `clean`, `unlock` and `completion` as they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+from xml.etree import ElementTree
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from flowrules.cli.main import COMMANDS, cli
+
+TEMP = """
+rule all:
+    input: "end.txt"
+rule mid:
+    output: temp("mid.txt"), protected("kept.txt")
+    shell: "echo > mid.txt; echo > kept.txt"
+rule end:
+    input: "mid.txt"
+    output: "end.txt"
+    shell: "cp {input} {output}"
+"""
+
+
+def test_dag(desk) -> None:
+    assert desk.ok("dag") == (
+        "○ all\n└─ ● join\n   ├─ ● copy s=a\n   └─ ● copy s=b\n\n● will run  ○ collects\n3 jobs will run\n"
+    )
+    assert desk.ok("dag", "out/a.txt", "--level", "rules").startswith("● copy")
+    ElementTree.fromstring(desk.ok("dag", "--format", "svg"))
+    assert desk.ok("dag", "--format", "mermaid", "--level", "files").startswith("flowchart")
+    assert {node["name"] for node in json.loads(desk.ok("dag", "--format", "json"))["nodes"]} == {"all", "join", "copy"}
+    assert sorted(os.listdir()) == ["Flowfile", "config.yaml", "in"]
+
+
+def test_summary(desk) -> None:
+    text = desk.ok("summary")
+    assert "out/all.txt  join  run" in text
+    desk.ok("-q")
+    states = [json.loads(line) for line in desk.ok("summary", "--format", "json").splitlines()]
+    assert {state["state"] for state in states} == {"up to date"}
+    assert [state["path"] for state in states] == ["out/a.txt", "out/b.txt", "out/all.txt"]
+    assert len(desk.ok("summary", "out/a.txt").splitlines()) == 2
+
+
+def test_history(desk) -> None:
+    assert desk.ok("history") == "nothing ran here so far\n"
+    assert desk.ok("history", "--format", "json") == ""
+    assert not desk.exists(".flowrules")
+    desk.ok("-q", "-j", "1")
+    assert len(desk.ok("history").splitlines()) == 4
+    assert len(desk.ok("history", "-n", "2").splitlines()) == 3
+    assert len(desk.ok("history", "copy").splitlines()) == 3
+    (record,) = [json.loads(line) for line in desk.ok("history", "./out/a.txt", "--format", "json").splitlines()]
+    assert record["outputs"] == ["out/a.txt"]
+    assert desk.ok("history", "--failed") == desk.ok("history", "nothing") == "no recorded attempt matches\n"
+    assert desk.ok("history", "--failed", "--format", "json") == ""
+
+
+def test_clean(desk) -> None:
+    desk.write("Flowfile", TEMP)
+    desk.ok("-q")
+    desk.write("mid.txt", "again\n")
+    assert desk.ok("clean", "--temp") == "mid.txt\n1 file would be deleted (6B); add --yes to do it\n"
+    assert desk.exists("mid.txt")
+    assert desk.ok("clean", "--temp", "--yes") == "deleted 1 file\n"
+    assert desk.ok("clean", "--temp") == "nothing to delete\n"
+    assert desk.ok("clean", "--all").splitlines()[:-1] == ["end.txt"]
+    assert desk.ok("clean", "--all", "-y") == "deleted 1 file\n"
+    assert not desk.exists("end.txt")
+    assert desk.exists("kept.txt"), "protected files stay"
+    assert desk.ok("clean", "--all") == "nothing to delete\n"
+
+
+def test_unlock(desk) -> None:
+    assert desk.ok("unlock") == "nothing to unlock\n"
+    assert not desk.exists(".flowrules")
+    desk.ok("-q")
+    assert desk.ok("unlock") == "nothing to unlock\n"
+
+
+def completed(words: list[str], incomplete: str) -> list[str]:
+    """What a shell offers after some words."""
+    complete = ShellComplete(cli, {}, "flowrules", "_FLOWRULES_COMPLETE")
+    return ["FILES" if item.type == "file" else str(item.value) for item in complete.get_completions(words, incomplete)]
+
+
+def test_what_is_completed(desk) -> None:
+    desk.write("more.flow", 'rule inner:\n    output: temp("in.txt"), ["x.txt", f"{1}.txt"]\n    shell: "true"\n')
+    desk.write(
+        "Flowfile", desk.read("Flowfile") + 'include "more.flow"\nif false:\n    rule off:\n        shell: "true"\n'
+    )
+    targets = ["all", "join", "out/all.txt", "off", "inner", "in.txt", "x.txt"]
+    assert completed([], "") == [*COMMANDS, *targets]
+    assert completed([], "jo") == completed(["run"], "jo") == completed(["-n"], "jo") == ["join"]
+    assert completed(["dag"], "") == targets
+    assert completed(["-R"], "c") == completed(["--until"], "c") == ["copy"]
+    assert completed([], "--for") == completed(["run"], "--for") == ["--force", "--forceall", "--forcerun", "--format"]
+    assert completed(["dag", "--level"], "") == ["jobs", "rules", "files"]
+    assert completed(["-s"], "F") == completed(["--configfile"], "F") == completed(["fmt"], "F") == ["FILES"]
+    assert completed(["completion"], "b") == ["bash"]
+    assert completed(["run"], "nothing/such") == ["FILES"]
+
+
+def test_completing_runs_nothing_and_never_complains(desk) -> None:
+    desk.write("h.py", "open('touched', 'w')\n")
+    desk.write("Flowfile", 'import "h.py" as h\nrule one:\n    output: "1"\n    shell: "true"\nrule two\n')
+    assert "one" in completed(["run"], "")
+    assert not desk.exists("touched")
+    desk.write("Flowfile", "\x00")
+    assert completed(["run"], "") == ["FILES"]
+    os.unlink("Flowfile")
+    assert completed(["run"], "") == completed(["-s", "none"], "") == completed(["-d", "none"], "") == ["FILES"]
+
+
+def test_bash_completes(desk, shell) -> None:
+    def complete(*words: str) -> list[str]:
+        line = " ".join(words)
+        script = f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _flowrules_completion flowrules"
+        setup = "source <(flowrules completion bash); compopt() { :; }"
+        return shell(f'{setup}; {script}; printf "%s\\n" "${{COMPREPLY[@]}}"').split()
+
+    assert complete("flowrules", "hi") == ["history"]
+    assert complete("flowrules", "-n", "out/") == ["out/all.txt"]
+    assert complete("flowrules", "dag", "--lev") == ["--level"]
+    assert "complete" in shell("source <(flowrules completion bash); complete -p flowrules")
+
+
+@pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_program(desk, kind: str) -> None:
+    text = desk.ok("completion", kind)
+    assert "_FLOWRULES_COMPLETE" in text
+    assert text == text.rstrip("\n") + "\n"
