@@ -318,6 +318,11 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
 
+    def __del__(self) -> None:
+        """A reader that is dropped lets go of its file; what a writer holds back is not written here."""
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)
+
     def _mend(self) -> None:
         """Cut off what a failed write may have left."""
         if not self._torn:
