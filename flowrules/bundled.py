@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Final
 
-_PACKAGE: Final = Path(__file__).parent
+_PACKAGE: Final = os.path.dirname(os.path.abspath(__file__))
 
 
-def _folder(name: str) -> Path:
+def _folder(name: str) -> str:
     """The packed copy of a top-level folder of the project, else the checkout's own.
 
     Raises:
         FileNotFoundError: there is neither, so the installation is damaged.
     """
-    packed = _PACKAGE / name
-    if packed.is_dir():
-        return packed
-    beside = _PACKAGE.parent / name
-    if beside.is_dir():
-        return beside
+    packed = os.path.join(_PACKAGE, name)
+    for folder in (packed, os.path.join(os.path.dirname(_PACKAGE), name)):
+        if os.path.isdir(folder):
+            return folder
     raise FileNotFoundError(f"`{name}` is not part of this installation: {packed}")
 
 
 def grammar_text() -> str:
     """The grammar of the Flowfile language, as lark reads it."""
-    return (_folder("grammar") / "flowfile.lark").read_text(encoding="utf-8")
+    return _read(os.path.join(_folder("grammar"), "flowfile.lark"))
 
 
 def tables_text() -> str:
     """The parse tables made from the grammar, as JSON; empty where they have not been made."""
-    path = _folder("grammar") / "flowfile.tables.json"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    path = os.path.join(_folder("grammar"), "flowfile.tables.json")
+    return _read(path) if os.path.isfile(path) else ""
 
 
-def profiles_folder() -> Path:
+def profiles_folder() -> str:
     """The folder of the profiles that come with the program."""
     return _folder("profiles")
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
