@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar, Literal
 
 from flowrules.span import Span
@@ -99,6 +98,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
     Transposed and dropped letters of short names count as near; case does not matter.
     """
+    from difflib import get_close_matches  # only mistakes need it
+
     words = sorted(set(known))
     folded = {w.lower(): w for w in reversed(words)}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.7 if len(word) > 4 else 0.6)

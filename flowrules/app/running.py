@@ -85,8 +85,8 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         for warning in store.warnings:
             observer.message(warning)
         planned = plan(workflow, request, disk, store)
-        for warning in planned.plan.warnings:
-            observer.message(f"{warning.span}: warning[{warning.code}]: {warning.message}")
+        for noticed in planned.plan.warnings:
+            observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)
         plan_in_the_end = planned.plan
         if request.run.touch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping
 from typing import Final
@@ -122,6 +121,8 @@ def read_table(world: World, site: Site, path: str, text: str, sep: str) -> Tabl
     Raises:
         FlowfileError: a header or row does not fit.
     """
+    import csv  # only workflows that read tables need it
+
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, strict=True)
     columns: list[str] | None = None
     found: list[list[str | None]] = []

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
-
-import yaml
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.span import Source, Span
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_CHARACTERS: Final = 64 * 1024 * 1024
 MAX_VALUES: Final = 1_000_000
@@ -25,7 +26,6 @@ MAX_DIGITS: Final = 4000
 Event: TypeAlias = Any
 """An event of PyYAML's parser; the stubs know no attributes of the C parser's."""
 
-_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
 
 _CONSTANTS: Final[dict[str, object]] = {
@@ -126,6 +126,9 @@ class _Composer:
     """Builds nodes from parser events without recursion, and collects what is wrong but does not stop it."""
 
     def __init__(self, source: Source, start: int) -> None:
+        import yaml  # a tenth of the start-up, and many workflows read no YAML
+
+        self._yaml = yaml
         self.source = source
         self.start = start
         self.problems: list[Diagnostic] = []
@@ -140,7 +143,7 @@ class _Composer:
         events = self._events(text)
         root: Node | None = None
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
+            if isinstance(event, self._yaml.DocumentStartEvent):
                 if root is not None:
                     self._problem(
                         "F401", "a second document begins here", self._span_of(event), "keep one document a file"
@@ -153,15 +156,15 @@ class _Composer:
         """Parser events, with PyYAML's errors turned into ours."""
         loader = None
         try:
-            loader = _LOADER(text)
+            loader = getattr(self._yaml, "CSafeLoader", self._yaml.SafeLoader)(text)
             while loader.check_event():
                 yield loader.get_event()
-        except yaml.reader.ReaderError as error:
+        except self._yaml.reader.ReaderError as error:
             at = text.find(chr(error.character)) if isinstance(error.character, int) else -1
             span = self._span(max(at, 0), max(at, 0) + 1)
             message = "a character that YAML does not allow"
             raise FlowfileError([Diagnostic("F401", message, span, "write it as an escape in double quotes")]) from None
-        except yaml.MarkedYAMLError as error:
+        except self._yaml.MarkedYAMLError as error:
             raise FlowfileError([self._syntax_error(error, text)]) from None
         finally:
             if loader is not None:
@@ -188,7 +191,7 @@ class _Composer:
         event = first
         while True:
             done = self._leaf(event)
-            if done is None and isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            if done is None and isinstance(event, (self._yaml.MappingStartEvent, self._yaml.SequenceStartEvent)):
                 stack.append(self._open(event, len(stack)))
             elif done is None:
                 done = self._close(stack.pop(), event)
@@ -200,10 +203,10 @@ class _Composer:
 
     def _leaf(self, event: Event) -> Node | None:
         """The node of a scalar or an alias; None for the start or end of a collection."""
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, self._yaml.ScalarEvent):
             node = Node(self._scalar(event), self._span_of(event))
             self._count(1, node.span)
-        elif isinstance(event, yaml.AliasEvent):
+        elif isinstance(event, self._yaml.AliasEvent):
             target = self._anchors.get(event.anchor or "")
             if target is None:
                 self._problem("F401", f"there is no finished `&{event.anchor}` above", self._span_of(event))
@@ -221,7 +224,7 @@ class _Composer:
         span = self._span_of(event)
         if depth >= MAX_DEPTH:
             raise self._too_big(span, f"more than {MAX_DEPTH} levels of nesting")
-        mapping = isinstance(event, yaml.MappingStartEvent)
+        mapping = isinstance(event, self._yaml.MappingStartEvent)
         self._check_tag(event, ("map",) if mapping else ("seq",))
         if event.anchor:
             self._anchors.pop(event.anchor, None)
@@ -266,7 +269,7 @@ class _Composer:
         into.weight += node.weight
 
     def _key(self, node: Node, event: Event) -> tuple[str, Span, bool]:
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, self._yaml.ScalarEvent):
             return event.value, node.span, event.implicit[0]
         if isinstance(node.value, str):  # an alias
             return node.value, node.span, False
