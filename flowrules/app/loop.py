@@ -216,6 +216,7 @@ class Loop:
         self._replan_at = time.monotonic()
         self._replan_cost = self._replan_at - begin
         self._submit()
+        self._sweep()
         self._observer.plan_ready(self.book.plan)
 
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,7 +229,7 @@ class Loop:
         elif isinstance(action, Skipped):
             self.result.skipped.append(action.job)
             self._observer.job_skipped(action.job)
-            self._settled(self.book.plan.jobs[action.job])
+            self._settled(self.book.plan.jobs[action.job], made=False)
         elif isinstance(action, Blocked):
             self.result.blocked.append(action.job)
             self._observer.job_blocked(action.job, action.because)
@@ -367,20 +368,23 @@ class Loop:
         if ok:
             self.result.done.append(job.id)
             self._workshop.tidy_log(record.log)
-            self._settled(job)
+            self._settled(job, made=True)
         elif not will_retry:
             self.result.failed.append(job.id)
         self._events.append(Ended(time.monotonic(), job.id, ok, next_need, fatal=not ok and not will_retry))
 
-    def _settled(self, job: Job) -> None:
+    def _settled(self, job: Job, *, made: bool) -> None:
         """A job is done or need not run: temp files it was the last to need go, and a checkpoint is looked at."""
-        plan = self.book.plan
-        if not plan.unknown:
-            gone = self._temps.settled(job, plan, keep=self._asked)
-            for path in gone:
-                self._workshop.fresh.pop(path, None)
-        if job.rule.checkpoint and plan.unknown:
+        self._temps.settled(job, made=made)
+        self._sweep()
+        if job.rule.checkpoint and self.book.plan.unknown:
             self._replan_wanted = True
+
+    def _sweep(self) -> None:
+        """Deletes temp files nobody needs, once it is known who may need them."""
+        if not self.book.plan.unknown:
+            for path in self._temps.sweep(self._asked):
+                self._workshop.fresh.pop(path, None)
 
 
 def _text(error: Exception) -> str:

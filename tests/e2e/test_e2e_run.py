@@ -536,3 +536,49 @@ def test_a_dag_that_cannot_be_derived_again(tmp_path: Path) -> None:
     assert "missing input `stranger.done` of rule `all`" in done.stderr
     assert box.exists("slow")
     assert {r["rule"]: r["status"] for r in box.history()} == {"choose": "done", "slow": "done"}
+
+
+def test_temp_files_that_nobody_needs_go_too(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a", "kept"
+        rule a:
+            output: "a", temp("scratch"), temp("kept")
+            shell: "touch {output}"
+        """,
+    )
+    box.ok()
+    assert not box.exists("scratch")
+    assert box.exists("kept")
+    assert box.todo() == {}
+
+
+def test_temp_files_wait_for_what_checkpoints_lead_to(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "first.txt", [f"late-{n}.txt" for n in lines("list.txt")]
+        rule big:
+            output: temp("big.txt")
+            shell: "echo big > {output}; echo made >> ledger"
+        rule first:
+            input: "big.txt"
+            output: "first.txt"
+            shell: "cp {input} {output}"
+        checkpoint choose:
+            input: "first.txt"
+            output: "list.txt"
+            shell: "echo 1 > {output}"
+        rule late:
+            input: "big.txt"
+            output: "late-{n}.txt"
+            shell: "cp {input} {output}"
+        """,
+    )
+    box.ok()
+    assert box.read("ledger") == "made\n"
+    assert box.read("late-1.txt") == "big\n"
+    assert not box.exists("big.txt")
