@@ -18,6 +18,7 @@ from flowrules.app.loop import Loop, Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, load, plan, replanner
 from flowrules.app.settings import Request, RunSettings, Source
+from flowrules.app.temps import remove_leftovers
 from flowrules.app.touch import touch
 from flowrules.execute import machine
 from flowrules.execute.guard import start_guard, sweep
@@ -88,6 +89,8 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)
+        if lock.previous is not None:
+            remove_leftovers(planned.plan, disk)
         plan_in_the_end = planned.plan
         if request.run.touch:
             result = touch(planned, disk, store, observer, run_id)

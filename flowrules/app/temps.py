@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from flowrules.model.job import Job
-from flowrules.model.plan import Plan
+from flowrules.model.plan import Decision, Plan
 from flowrules.record.disk import Disk
 from flowrules.record.outputs import remove
 
@@ -56,6 +56,19 @@ class Temps:
         for path in gone:
             remove(self._disk, path)
         return gone
+
+
+def remove_leftovers(plan: Plan, disk: Disk) -> list[str]:
+    """Deletes temp files a killed driver left behind although nobody needs them any more; returns them."""
+    if plan.unknown:
+        return []
+    needed = set(plan.targets)
+    for job, decision in zip(plan.jobs, plan.decisions, strict=True):
+        if decision is not Decision.SKIP:
+            needed.update(job.inputs, job.outputs)
+    gone = [path for job in plan.jobs for path in temp_outputs(job) if path not in needed and remove(disk, path)]
+    disk.forget(gone)
+    return gone
 
 
 def temp_outputs(job: Job) -> list[str]:

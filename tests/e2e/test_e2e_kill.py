@@ -114,3 +114,35 @@ def test_jobs_of_a_killed_driver_are_ended_before_the_next_begins(tmp_path: Path
     while processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_of(tmp_path) == []
+
+
+def test_temp_files_of_a_killed_driver_go(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "b", "c"
+        rule a:
+            output: temp("a")
+            shell: "echo > {output}"
+        rule b:
+            input: "a"
+            output: "b"
+            shell: "cp {input} {output}"
+        rule c:
+            input: "b"
+            output: "c"
+            shell: "echo > started; sleep 60; echo > {output}"
+        """,
+    )
+    driver = box.start()
+    while not box.exists("started"):
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    box.write("a", "as if the driver had died before it deleted this")
+    os.utime(tmp_path / "a", (1, 1))
+    box.write("Flowfile", box.read("Flowfile").replace("sleep 60", "sleep 0"))
+    assert box.todo() == {"run": ["c"]}
+    box.ok()
+    assert not box.exists("a")
