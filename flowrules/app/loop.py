@@ -288,7 +288,8 @@ class Loop:
         """Everything a job that may run depends on is settled: must it run?"""
         job = self.book.plan.jobs[number]
         reason = self.planned.judge.first(job)
-        if reason is None and any(self._disk.stat(p) is None and (p in self._asked or job.rule.checkpoint) for p in job.outputs):
+        asked = job.outputs if job.rule.checkpoint else [path for path in job.outputs if path in self._asked]
+        if reason is None and any(self._disk.stat(path) is None for path in asked):
             reason = self.book.plan.reasons[number][0]
         demand: list[int] = []
         if reason is not None:
