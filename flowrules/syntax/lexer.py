@@ -18,6 +18,7 @@ from flowrules.syntax.tokens import MAX_MISTAKES, MAX_TOKENS, Tokens
 from flowrules.syntax.words import KEYWORDS
 
 MAX_NESTING: Final = 100
+MAX_NAME: Final = 255
 
 _TOKEN: Final = re.compile(
     r"""[ \t]*(?:
@@ -137,6 +138,9 @@ class _Lexer:
                         continue
                 words = layout.words
             if group == _NAME:
+                if pos - begin > MAX_NAME:
+                    self.long_name(begin, pos)
+                    continue
                 kind = words.get(found.group(_NAME), "NAME")
                 kinds.append("NAME" if kinds and kinds[-1] == "DOT" else kind)
             elif group == _STRING:
@@ -170,8 +174,15 @@ class _Lexer:
             block = _RUN.match(self.text, begin, self.end)
             if block:
                 return self.run_block(block, self.layout.column)
-        self.layout.head(word, begin, pos)
+        if len(word) > MAX_NAME:
+            self.long_name(begin, pos)
+        else:
+            self.layout.head(word, begin, pos)
         return pos
+
+    def long_name(self, begin: int, end: int) -> None:
+        message = f"this name has more than {MAX_NAME} characters"
+        self.tokens.fault("F012", message, begin, end, "choose a shorter one; text stands in quotes")
 
     def run_block(self, found: re.Match[str], column: int) -> int:
         """The Python text below `run:`, up to the first line that is not blank and not deeper."""

@@ -168,3 +168,9 @@ def test_too_many_tokens_end_the_reading():
     tokens = tokenize(Source("Flowfile", "a " * (MAX_TOKENS + 1000)))
     assert len(tokens.kinds) < MAX_TOKENS + 10
     assert [fault.code for fault in tokens.faults.values()] == ["F001"]
+
+
+def test_names_are_not_endless():
+    name = "x" * 300
+    assert only_fault(f"{name} = 1\n") == ("F012", name)
+    assert only_fault(f"let X = f({name})\n") == ("F012", name)
