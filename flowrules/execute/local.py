@@ -7,10 +7,12 @@ attempt that is killed gets TERM, then KILL after the grace, then a search for p
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -33,6 +35,9 @@ _LINGER = 1.0
 _HARD = 5.0
 """Seconds after which killed processes are no longer waited for: they hang in the kernel."""
 
+
+_PASSING = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Why a process could not be started that passes when others have ended."""
 
 _LEFT_BEHIND = "processes it had left in the background were killed"
 
@@ -68,11 +73,22 @@ class LocalExecutor:
         self._timed: dict[Attempt, None] = {}
         self._to_warn: set[str] = set()
         self._to_sweep: list[Attempt] = []
+        self._put_off: deque[Order] = deque()
         self._done: list[Outcome] = []
         self._closed = False
 
     def start(self, order: Order) -> None:
-        """Start an attempt. A command that cannot be started is reported by `wait`, not raised."""
+        """Start an attempt. A command that cannot be started is reported by `wait`, not raised.
+
+        Where the system has no room for a process, it is put off until another has ended.
+        """
+        if self._put_off:
+            self._put_off.append(order)
+        else:
+            self._begin(order)
+
+    def _begin(self, order: Order) -> bool:
+        """Start an attempt, report that it cannot be started, or put it off; False in that case."""
         now = time.time()
         try:
             if isinstance(order.action, CallAction):
@@ -80,11 +96,21 @@ class LocalExecutor:
             elif not self._start_in_slot(order, now):
                 self._start_process(order, now)
         except CannotStart as error:
+            cause = error.__cause__
+            if self._running and isinstance(cause, OSError) and cause.errno in _PASSING:
+                self._put_off.appendleft(order)
+                return False
             self._done.append(Outcome(order.job, order.attempt, error.exit, str(error), now, now))
+        return True
 
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
         attempt = self._running.get(job)
+        if attempt is None:
+            for order in [order for order in self._put_off if order.job == job]:
+                self._put_off.remove(order)
+                now = time.time()
+                self._done.append(Outcome(job, order.attempt, -signal.SIGTERM, "it was not started", now, now))
         if attempt is None or attempt.stopped:
             return
         attempt.stopped = True
@@ -125,6 +151,8 @@ class LocalExecutor:
             if next_look is not None:
                 rest = max(0.0, next_look - now)
                 pause = rest if pause is None else min(pause, rest)
+        while self._done and self._put_off and self._begin(self._put_off.popleft()):
+            pass
         done, self._done = self._done, []
         return done
 

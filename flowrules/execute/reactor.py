@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import selectors
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +15,9 @@ from types import FrameType
 from flowrules.execute.spawn import has_ended
 
 Ready = Callable[[], None]
+
+_RESERVE = 32
+"""Descriptors that are left to all else where many children are watched."""
 
 
 class Reactor:
@@ -26,6 +31,8 @@ class Reactor:
         self._selector = selectors.DefaultSelector()
         self._pidfds = _has_pidfds() if pidfds is None else pidfds
         self._fds: dict[int, int] = {}
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._highest = sys.maxsize if limit == resource.RLIM_INFINITY else limit - _RESERVE
         self._children: dict[int, Ready] = {}
         self._woken = False
         self._read, self._write = os.pipe()
@@ -55,8 +62,11 @@ class Reactor:
         try:
             fd = os.pidfd_open(pid) if self._pidfds else -1
         except OSError:
-            fd = -1  # out of descriptors: it is looked at now and then
-        if fd < 0:
+            fd = -1
+        if fd >= self._highest:
+            os.close(fd)
+            fd = -1
+        if fd < 0:  # out of descriptors: it is looked at now and then
             self._children[pid] = ended
             return
         self._fds[pid] = fd
