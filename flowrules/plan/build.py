@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Plan, Reason
@@ -216,6 +216,7 @@ def _not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
                 f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
                 span,
                 f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
+                (Related(f"rule `{job.rule.name}` makes it", job.rule.span),),
             )
         ]
     )

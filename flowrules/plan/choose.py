@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
-from flowrules.errors import Diagnostic, FlowfileError, Related
+from flowrules.errors import Diagnostic, Related
 from flowrules.model.job import Job
-from flowrules.model.rule import Rule
+from flowrules.model.rule import Output
 from flowrules.plan.explain import Explainer
+from flowrules.plan.mistakes import Mistakes
 from flowrules.plan.resolve import Resolution
 
 UNSEEN, OPEN = -1, -2
 """Values of `Job.id` before a job has its place: not reached yet, or its inputs are being placed."""
-
-MOST_ERRORS = 20
-"""How many planning errors are reported at once; the rest is counted."""
 
 
 class Chooser:
@@ -29,10 +28,10 @@ class Chooser:
         self.jobs: list[Job] = []
         self.needs: list[tuple[int, ...]] = []
         self.producer: dict[str, Job | None] = {}
-        self.errors: list[Diagnostic] = []
+        self._mistakes = Mistakes()
         self._found = found
         self._better = _better_than(order)
-        self._explain = Explainer(found)
+        self._explain = Explainer(found, self._mistakes, self.chain)
         self._asked_by: dict[str, Job] = {}
 
     def place(self, paths: Iterable[str], jobs: Iterable[Job] = ()) -> None:
@@ -49,12 +48,7 @@ class Chooser:
         Raises:
             FlowfileError: an input is missing, two rules make one file, or a job needs itself.
         """
-        if self.errors:
-            more = len(self.errors) - MOST_ERRORS
-            shown = self.errors[:MOST_ERRORS]
-            if more > 0:
-                shown.append(Diagnostic("F509", f"{more} more errors of planning are not shown"))
-            raise FlowfileError(shown)
+        self._mistakes.refuse()
 
     def _walk(self, root: Job) -> None:
         stack: list[tuple[Job, bool]] = [(root, False)]
@@ -100,7 +94,7 @@ class Chooser:
             viable = self._settle(path, viable)
         chosen = viable[0] if viable else None
         if chosen is None and not found.had.get(path):
-            self.errors.append(self._explain.missing(path, user, self.chain(user)))
+            self._explain.missing(path, user)
         self.producer[path] = chosen
         return chosen
 
@@ -131,63 +125,64 @@ class Chooser:
             if not any(job.rule.name in better.get(other.rule.name, ()) for other in rivals if other is not job)
         ]
         if len(left) > 1:
-            first, second = left[0], left[1]
-            user = self._asked_by.get(path)
-            same = first.rule is second.rule
-            self.errors.append(
-                Diagnostic(
-                    "F502",
-                    f"rule `{first.rule.name}` makes `{path}` in two ways: its wildcards can be read as "
-                    f"{_values(first)} or as {_values(second)}"
-                    if same
-                    else f"both rule `{first.rule.name}` and rule `{second.rule.name}` can make `{path}`",
-                    first.rule.span,
-                    "constrain the wildcards, as in `{name,[a-z]+}`"
-                    if same
-                    else f"write `ruleorder {first.rule.name} > {second.rule.name}`, or constrain their wildcards",
-                    tuple(Related(f"rule `{job.rule.name}` with {_values(job)}", job.rule.span) for job in left[1:]),
-                    self.chain(user),
-                )
-            )
+            left.sort(key=lambda job: -_fixed_length(job, path))
+            kind = ("F502", tuple(job.rule.index for job in left))
+            self._mistakes.add(kind, f"`{path}`", lambda: self._two_ways(path, left))
             return left[:1]
         return left
+
+    def _two_ways(self, path: str, left: Sequence[Job]) -> Diagnostic:
+        """Several candidates are left for a path."""
+        first = left[0]
+        chain = self.chain(self._asked_by.get(path))
+        notes = [Related(f"rule `{job.rule.name}` with {_values(job)}", _output_of(job, path).span) for job in left]
+        if all(job.rule is first.rule for job in left):
+            ways = " or as ".join(_values(job) for job in left)
+            message = f"rule `{first.rule.name}` can make `{path}` in {len(left)} ways: with {ways}"
+            hint = "constrain the wildcards, as in `{name,[a-z]+}`"
+            return Diagnostic("F502", message, _output_of(first, path).span, hint, tuple(notes[1:]), chain)
+        names = list(dict.fromkeys(f"`{job.rule.name}`" for job in left))
+        both = f"rules {', '.join(names[:-1])} and {names[-1]} can {'both' if len(names) == 2 else 'all'}"
+        hint = f"write `ruleorder {' > '.join(name.strip('`') for name in names)}`, or constrain their wildcards"
+        return Diagnostic("F502", f"{both} make `{path}`", _output_of(first, path).span, hint, tuple(notes[1:]), chain)
 
     def _circle(self, made: Job, above: Sequence[Job], path: str) -> None:
         """A job on the way down to itself: says how it comes back."""
         loop = [*above[above.index(made) :]]
-        if len(loop) == 1:
-            self.errors.append(
-                Diagnostic(
-                    "F504",
-                    f"rule `{made.rule.name}` needs `{path}`, which it makes itself",
-                    made.rule.span,
-                    "give the output another name, or remove it from the inputs",
-                    chain=self.chain(made),
-                )
-            )
-            return
-        steps = " ← ".join(self._link(user, maker) for user, maker in zip(loop, [*loop[1:], made], strict=True))
-        self.errors.append(
-            Diagnostic(
-                "F503",
-                f"a circle of rules: {steps} ← {made.rule.name}",
-                made.rule.span,
-                "a file cannot be made from itself: constrain a wildcard or rename an output",
-                tuple(Related(f"rule `{job.rule.name}` is part of it", job.rule.span) for job in loop[1:]),
-            )
-        )
+        below = [self._between(user, maker) for user, maker in pairwise(loop)]
+        makes = [path, *below]
+        self._explain.circle(list(zip(makes, loop, strict=True)), next(iter(self._users_of(made)), None))
 
-    def _link(self, user: Job, maker: Job) -> str:
-        between = next((p for p in user.inputs if self.producer.get(p) is maker), "")
-        return f"{user.rule.name} ← `{between}`"
+    def _between(self, user: Job, maker: Job) -> str:
+        """The file for which one job needs another."""
+        return next((p for p in (*user.inputs, *user.waits) if self.producer.get(p) is maker), "")
+
+    def _users_of(self, job: Job) -> Iterable[Job]:
+        return (self._asked_by[p] for p in job.outputs if p in self._asked_by)
 
     def chain(self, job: Job | None) -> tuple[str, ...]:
         """Who asked for a job, outermost first."""
         links: list[str] = []
         while job is not None and len(links) < 12:
             links.append(f"rule {job.label}")
-            job = next((self._asked_by[p] for p in job.outputs if p in self._asked_by), None)
+            job = next(iter(self._users_of(job)), None)
         return tuple(reversed(links))
+
+
+def _output_of(job: Job, path: str) -> Output:
+    """The output of a job that is a path, or the folder that holds it."""
+    outputs = (*job.rule.outputs, *job.rule.logs, *job.rule.benchmarks)
+    for output in outputs:
+        filled = output.path if isinstance(output.path, str) else output.path.fill(job.wildcards)
+        if path == filled or path.startswith(filled + "/"):
+            return output
+    return outputs[0]
+
+
+def _fixed_length(job: Job, path: str) -> int:
+    """How many characters of a path a rule fixes: the more, the more special it is."""
+    pattern = _output_of(job, path).path
+    return len(pattern) if isinstance(pattern, str) else sum(len(p) for p in pattern.parts if isinstance(p, str))
 
 
 def _values(job: Job) -> str:
@@ -210,8 +205,3 @@ def _better_than(order: Sequence[tuple[str, ...]]) -> Mapping[str, set[str]]:
                 names_behind |= reached
                 changed = True
     return behind
-
-
-def rule_named(rules: Sequence[Rule], name: str) -> Rule | None:
-    """The rule of a name, or None."""
-    return next((rule for rule in rules if rule.name == name), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.pattern import Matcher, Pattern
 from flowrules.model.rule import Output, Rule
 
@@ -48,6 +49,9 @@ class RuleIndex:
         """Every rule that can make a path, each with its wildcard values, in the order of the workflow.
 
         A rule without wildcards owns its files: then it is the only one.
+
+        Raises:
+            FlowfileError: a constraint takes too long to match.
         """
         rule = self._fixed.get(path)
         if rule is not None:
@@ -60,7 +64,10 @@ class RuleIndex:
             entries = table.get((path[:before], path[length - after :]))
             if entries is not None:
                 for rule, matcher in entries:
-                    values = matcher.match(path)
+                    try:
+                        values = matcher.match(path)
+                    except TimeoutError:
+                        raise _too_slow(rule, matcher, path) from None
                     if values is not None and (rule, values) not in found:
                         found.append((rule, values))
         if self._has_folders:
@@ -78,10 +85,22 @@ class RuleIndex:
             if rule is not None:
                 yield rule, ()
             for owner, matcher in self._folders:
-                values = matcher.match(folder)
+                try:
+                    values = matcher.match(folder)
+                except TimeoutError:
+                    raise _too_slow(owner, matcher, folder) from None
                 if values is not None:
                     yield owner, values
             at = path.rfind("/", 0, at)
+
+
+def _too_slow(rule: Rule, matcher: Matcher, path: str) -> FlowfileError:
+    """The mistake that a constraint of a rule's output can take for ever."""
+    outputs = (*rule.outputs, *rule.logs, *rule.benchmarks)
+    span = next((output.span for output in outputs if output.path is matcher.pattern), rule.span)
+    message = f"a constraint of rule `{rule.name}` takes too long to match `{path}`"
+    hint = "nested repetition such as `(a+)+` is the usual cause"
+    return FlowfileError([Diagnostic("F122", message, span, hint)])
 
 
 def may_overlap(a: Pattern, b: Pattern) -> bool:

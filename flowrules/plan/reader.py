@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from flowrules.errors import FlowfileError, fail
+from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.paths import glob_files
 from flowrules.model.pattern import Matcher, Pattern
+from flowrules.model.rule import Output, Rule
 from flowrules.model.values import Unknown
 from flowrules.plan.index import RuleIndex, may_overlap
 from flowrules.ports import FileView
@@ -93,13 +94,7 @@ class PlanReader:
                 ):
                     paths.append(output.path)
             elif isinstance(pattern, Pattern) and may_overlap(pattern, output.path):
-                raise fail(
-                    "F506",
-                    f'`glob("{pattern}")` would take in files of checkpoint `{rule.name}`, '
-                    "and it is not known which of its jobs there will be",
-                    output.span,
-                    f"fill in {_holes(output.path)} in the pattern, so that it waits for one job",
-                )
+                raise FlowfileError([_takes_in_unknown(pattern, rule, output)])
         return paths
 
     def _folder_above(
@@ -153,6 +148,17 @@ def size_of(files: FileView, path: str) -> int:
     if stamp.kind != "d":
         return stamp.size
     return sum(s.size for p in files.files_below(path) if (s := files.stat(p)) is not None)
+
+
+def _takes_in_unknown(pattern: Pattern, rule: Rule, output: Output) -> Diagnostic:
+    """The mistake of a glob over files of a checkpoint with wildcards; told where it is called."""
+    return Diagnostic(
+        "F506",
+        f"`{pattern}` takes in files of checkpoint `{rule.name}`, and it is not known which of its jobs there will be",
+        None,
+        f"fill in {_holes(pattern)}, so that it waits for one job; or have one checkpoint make a `directory()` of them",
+        (Related(f"checkpoint `{rule.name}` makes one file a job", output.span),),
+    )
 
 
 def _holes(pattern: Pattern) -> str:

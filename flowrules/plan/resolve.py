@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flowrules.errors import FlowfileError
+from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.rule import Rule
+from flowrules.plan.descent import Descent
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.recipe import Recipe
 from flowrules.ports import FileView
@@ -20,14 +21,8 @@ from flowrules.ports import FileView
 VIABLE, LACKING = 1, 2
 """Values of `Job.mark`: all inputs can be had, or not."""
 
-GROWTH_LIMIT = 20
-"""How often in a row a rule may ask itself for a longer path before it is set aside."""
-
-DEPTH_LIMIT = 200_000
-"""How often in a row a rule may ask itself for a path of any length."""
-
-PATH_LIMIT = 4096
-"""Longest path that is looked for, as on Linux."""
+MOST_KNOTTED = 2_000
+"""How many files may need one another where several rules could make each."""
 
 STEPS_PER_JOB = 2_000
 """By how much each job raises the budget of all expressions."""
@@ -44,21 +39,21 @@ class Resolution:
         self.makers: dict[str, tuple[Job, ...]] = {}
         self.had: dict[str, bool] = {}
         self.broken: dict[tuple[int, tuple[str, ...]], FlowfileError] = {}
-        self.endless: dict[str, Rule] = {}
+        self.descent = Descent(len(rules))
         self.knot_of: dict[str, frozenset[str]] = {}
         self._excluded: set[tuple[str, int]] = set()
         self._jobs: dict[tuple[int, tuple[str, ...]], Job] = {}
-        self._depths: dict[tuple[int, tuple[str, ...]], tuple[int, int]] = {}
         self._circular = False
 
     def want(self, paths: Iterable[str]) -> None:
         """Explores everything these paths could be made from."""
         stack: list[tuple[str, Job | None, bool]] = [(path, None, False) for path in paths]
         stack.reverse()
-        makers, had = self.makers, self.had
+        makers, had, descent = self.makers, self.had, self.descent
         while stack:
             path, parent, leaving = stack.pop()
             if leaving:
+                descent.leave(makers[path])
                 self._judge(path)
                 continue
             if path in makers:
@@ -68,8 +63,11 @@ class Resolution:
             makers[path] = jobs = self._candidates(path, parent)
             if not jobs:
                 had[path] = self.files.stat(path) is not None
+                if not had[path]:
+                    descent.dead_end(path, parent)
                 continue
             stack.append((path, None, True))
+            descent.enter(path, parent, jobs)
             for job in jobs:
                 if not job.mark:
                     stack.extend([(p, job, False) for p in job.inputs if p not in had])
@@ -91,17 +89,14 @@ class Resolution:
         return job
 
     def _candidates(self, path: str, parent: Job | None) -> tuple[Job, ...]:
-        if len(path) > PATH_LIMIT:
+        if self.descent.too_long(path, parent):
             return ()
         found = []
         for rule, values in self.index.candidates(path):
             key = (rule.index, values)
             job = self._jobs.get(key)
             if job is None:
-                if parent is not None and parent.rule is rule and not self._may_descend(path, parent, key):
-                    self.endless[path] = rule
-                    continue
-                if key in self.broken:
+                if key in self.broken or not self.descent.allows(path, parent, rule):
                     continue
                 try:
                     job = self.recipes[rule.index].job(values)
@@ -112,14 +107,6 @@ class Resolution:
                 self.world.meter.grow(STEPS_PER_JOB)
             found.append(job)
         return tuple(found)
-
-    def _may_descend(self, path: str, parent: Job, key: tuple[int, tuple[str, ...]]) -> bool:
-        """Whether a rule that asks itself may go on: not for ever longer paths, nor without end."""
-        growth, depth = self._depths.get((parent.rule.index, parent.values), (0, 0))
-        longer = any(len(path) > len(output) for output in parent.outputs[:1])
-        growth, depth = (growth + 1 if longer else 0), depth + 1
-        self._depths[key] = (growth, depth)
-        return growth < GROWTH_LIMIT and depth < DEPTH_LIMIT
 
     def _judge(self, path: str) -> None:
         """Every candidate's inputs have been explored: can the path be had?"""
@@ -138,7 +125,11 @@ class Resolution:
                     self._circular = True
                 job.mark = LACKING
                 return
-        job.mark = LACKING if any(not had.get(path) for path in job.waits) else VIABLE
+        if any(not had.get(path) for path in job.waits):
+            job.mark = LACKING
+            return
+        job.mark = VIABLE
+        self.descent.can_run()
 
     def _judge_by_counting(self) -> None:
         """The least fixpoint: begins with what exists, and goes on from each path that can be had to its users."""
@@ -185,26 +176,53 @@ class Resolution:
             for path, jobs in self.makers.items()
         }
         for knot in knots(edges):
+            if len(knot) > MOST_KNOTTED:
+                raise self._too_tangled(knot)
             for path in sorted(knot):
                 self.knot_of[path] = knot
+                had = self._had_without(path, knot)
                 for job in self.makers.get(path, ()):
                     own = path in job.inputs  # needs its own output directly: an error in any case
-                    if job.rule.wildcards and not own and not self._had_without(job, path, knot):
+                    if job.rule.wildcards and not own and not self._ready(job, knot, had):
                         self._excluded.add((path, id(job)))
 
-    def _had_without(self, job: Job, path: str, knot: frozenset[str]) -> bool:
-        """Whether a job's inputs can be had where a path cannot; outside of the knot nothing depends on the path."""
-        had = {p for p in knot if p != path and self.files.stat(p) is not None}
-        grown = True
+    def _had_without(self, path: str, knot: frozenset[str]) -> set[str]:
+        """What of a knot can be had where one path of it cannot; outside of the knot nothing depends on that path."""
+        missing: dict[tuple[str, int], int] = {}
+        users: dict[str, list[tuple[str, int]]] = {}
+        ready = [p for p in knot if p != path and self.files.stat(p) is not None]
+        for made in knot - {path}:
+            for job in self.makers.get(made, ()):
+                needs = set(job.inputs) | job.waits
+                if all(self.had.get(p) for p in needs - knot):
+                    inside = needs & knot
+                    missing[made, id(job)] = len(inside)
+                    for need in inside:
+                        users.setdefault(need, []).append((made, id(job)))
+                    if not inside:
+                        ready.append(made)
+        had: set[str] = set()
+        while ready:
+            p = ready.pop()
+            if p not in had:
+                had.add(p)
+                for way in users.get(p, ()):
+                    missing[way] -= 1
+                    if not missing[way]:
+                        ready.append(way[0])
+        return had
 
-        def ready(candidate: Job) -> bool:
-            return all(p in had if p in knot else self.had.get(p) for p in (*candidate.inputs, *candidate.waits))
+    def _ready(self, job: Job, knot: frozenset[str], had: set[str]) -> bool:
+        return all(p in had if p in knot else self.had.get(p) for p in (*job.inputs, *job.waits))
 
-        while grown:
-            more = {p for p in knot if p not in had and p != path and any(map(ready, self.makers.get(p, ())))}
-            had |= more
-            grown = bool(more)
-        return ready(job)
+    def _too_tangled(self, knot: frozenset[str]) -> FlowfileError:
+        found = {j.rule.index: j.rule for path in knot for j in self.makers[path] if j.mark == VIABLE}
+        rules = [found[index] for index in sorted(found)]
+        names = ", ".join(f"`{rule.name}`" for rule in rules[:6])
+        related = tuple(Related(f"rule `{rule.name}` is one of them", rule.span) for rule in rules[1:6])
+        message = f"{len(knot):,} files that rules {names} make need one another, such as `{min(knot)}`"
+        hint = "a file cannot be made from itself: constrain their wildcards"
+        return FlowfileError([Diagnostic("F503", message, rules[0].span, hint, related)])
 
     def viable(self, path: str) -> list[Job]:
         """The candidates for a path whose inputs can be had."""

@@ -10,10 +10,14 @@ from flowrules.model.job import Job
 from flowrules.model.pattern import normalize
 from flowrules.model.rule import Rule
 from flowrules.model.workflow import Workflow
+from flowrules.plan.nearby import Nearby
 from flowrules.plan.resolve import Resolution
 
 MOST_COMPARED = 2_000
-"""Files that are compared with a name that is not known."""
+"""Names that are compared with one that is not known."""
+
+MOST_SHOWN = 8
+"""How many rules are listed as targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,15 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
     paths: list[str] = []
     jobs: list[Job] = []
     errors: list[Diagnostic] = []
+    files = {name: path_of(name) for name in names if name not in by_name}
+    found.want(files.values())
+    nearby = Nearby(found.files, workflow.rules)
     for name in names:
         rule = by_name.get(name)
         if rule is None:
-            path = path_of(name)
-            found.want([path])
-            if not found.had.get(path) and not found.makers.get(path) and path not in found.endless:
-                errors.append(_unknown(name, workflow))
+            path = files[name]
+            if not found.had.get(path) and not found.index.candidates(path):
+                errors.append(_unknown(name, workflow, nearby))
             else:
                 paths.append(path)
         elif rule.wildcards:
@@ -72,27 +78,39 @@ def not_in_plan(option: str, name: str, what: str, rules: Iterable[str], files: 
     return Diagnostic("F702", f"`{option} {name}` names {what} of this plan", None, suggestion(name, known))
 
 
-def _unknown(name: str, workflow: Workflow) -> Diagnostic:
-    outputs = [str(output.path) for rule in workflow.rules for output in rule.outputs]
-    near = did_you_mean(name, [rule.name for rule in workflow.rules] + outputs)
-    some = ", ".join(f"`{rule.name}`" for rule in workflow.rules if not rule.wildcards)
+def _unknown(name: str, workflow: Workflow, nearby: Nearby) -> Diagnostic:
+    known = [rule.name for rule in workflow.rules[:MOST_COMPARED]]
+    near = did_you_mean(name, known) or nearby.target(path_of(name))
+    some = [f"`{rule.name}`" for rule in workflow.rules if not rule.wildcards]
     return Diagnostic(
         "F701",
         f"no rule makes `{name}`, there is no such file, and no rule has that name",
         None,
-        f"did you mean `{near}`?" if near else (f"rules that are targets: {some}" if some else None),
+        f"did you mean `{near}`?" if near else (f"rules that are targets: {_few(some)}" if some else None),
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_SHOWN])
+    return f"{shown}, …" if len(names) > MOST_SHOWN else shown
 
 
 def _has_wildcards(rule: Rule, workflow: Workflow, asked: bool) -> Diagnostic:
     others = [f"`{r.name}`" for r in workflow.rules if not r.wildcards]
     wildcards = ", ".join("{" + name + "}" for name in rule.wildcards)
     example = str(rule.outputs[0].path) if rule.outputs else ""
+    first = f"write a rule that asks for what is wanted first, or give it `default: true`{_such(others)}"
     return Diagnostic(
         "F704",
         f"rule `{rule.name}` has wildcards ({wildcards}), so it is no target by itself"
         + ("" if asked else "; it is the first rule, and so the default"),
         rule.span,
         f"ask for a file such as `{example}` with its wildcards filled in"
-        + (f", or for a rule without wildcards: {', '.join(others[:8])}" if others else ""),
+        + (f", or for a rule without wildcards: {_few(others)}" if others else "")
+        if asked
+        else first,
     )
+
+
+def _such(names: Sequence[str]) -> str:
+    return f"; rules without wildcards: {_few(names)}" if names else ""

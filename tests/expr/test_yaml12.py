@@ -125,11 +125,16 @@ def show(d: Diagnostic) -> str:
         ("1\n---\n2", "2:1 F401 a second document begins here"),
         ("? [a]\n: 1", "1:3 F401 a key must be one word or text"),
         ("a: " + "9" * 5000, "1:4 F404 a number of 5000 characters is too long"),
-        ("[" * 100_000, "1:101 F404 more than 100 levels of nesting"),
+        ("[" * 500, "1:101 F404 more than 100 levels of nesting"),
     ],
 )
 def test_mistakes(text, expected):
     assert problems(text) == [expected]
+
+
+def test_nesting_beyond_what_the_parser_looks_ahead():
+    (told,) = problems("[" * 100_000)
+    assert told.endswith(" F404 more than 100 levels of nesting")
 
 
 def test_all_independent_mistakes_are_told():

@@ -63,9 +63,7 @@ def test_candidates_whose_inputs_cannot_be_had_are_set_aside() -> None:
     """
     assert Desk(text, "a.json").todo("a.txt") == ["from_json x=a"]
     assert Desk(text, "a.csv").todo("a.txt") == ["from_csv x=a"]
-    assert Desk(text, "a.csv a.json").errors("a.txt") == [
-        "F502 both rule `from_csv` and rule `from_json` can make `a.txt`"
-    ]
+    assert Desk(text, "a.csv a.json").errors("a.txt") == ["F502 rules `from_csv` and `from_json` can both make `a.txt`"]
     order = "    ruleorder from_json > from_csv"
     assert Desk(order + text, "a.csv a.json").todo("a.txt") == ["from_json x=a"]
 
