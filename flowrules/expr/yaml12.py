@@ -165,6 +165,9 @@ class _Composer:
             message = "a character that YAML does not allow"
             raise FlowfileError([Diagnostic("F401", message, span, "write it as an escape in double quotes")]) from None
         except self._yaml.MarkedYAMLError as error:
+            if "nesting depth" in (error.problem or ""):  # libyaml's own limit, met while it looks ahead
+                at = error.problem_mark.index if error.problem_mark else 0
+                raise self._too_deep(self._span(at, at + 1)) from None
             raise FlowfileError([self._syntax_error(error, text)]) from None
         finally:
             if loader is not None:
@@ -223,7 +226,7 @@ class _Composer:
     def _open(self, event: Event, depth: int) -> _Open:
         span = self._span_of(event)
         if depth >= MAX_DEPTH:
-            raise self._too_big(span, f"more than {MAX_DEPTH} levels of nesting")
+            raise self._too_deep(span)
         mapping = isinstance(event, self._yaml.MappingStartEvent)
         self._check_tag(event, ("map",) if mapping else ("seq",))
         if event.anchor:
@@ -328,6 +331,9 @@ class _Composer:
 
     def _too_big(self, span: Span, message: str) -> FlowfileError:
         return FlowfileError([*self.problems, Diagnostic("F404", message, span)])
+
+    def _too_deep(self, span: Span) -> FlowfileError:
+        return self._too_big(span, f"more than {MAX_DEPTH} levels of nesting")
 
     def _problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         self.problems.append(Diagnostic(code, message, span, hint))
