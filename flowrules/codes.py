@@ -121,6 +121,7 @@ SHELL: Final = {
     "F308": "param as written holds what the shell reads",
     "F309": "placeholder of a job where there is none",
     "F310": "shell text nests too deeply",
+    "F311": "shell text too long",
     "W301": "braces that are no placeholder",
     "W302": "doubled braces",
     "W303": "quote that is never closed",

@@ -6,6 +6,7 @@ starts. Text a shell does not read, such as `message`, is the same without quoti
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 Slot = Callable[[Mapping[str, object]], str]
+
+MAX_CHARACTERS: Final = 2**20
+"""Longest shell text of a Flowfile; what is inserted when a job starts does not count."""
 
 _REFUSED: Final = (Place.ANSI, Place.BACKTICKS, Place.AGAIN, Place.UNCLEAR)
 _NUMBERS: Final = ("threads", "attempt")
@@ -157,12 +161,19 @@ class _Parser:
         if "\0" in value:
             span = self.text.span(value.index("\0"), value.index("\0") + 1)
             self.diagnostics.append(Diagnostic("F307", "the text holds a NUL character, which no command can", span))
+        if len(value) > MAX_CHARACTERS:
+            message = f"the command has {len(value):,} characters, more than {MAX_CHARACTERS:,}"
+            hint = 'put it into a file of its own: `script: "name.sh"`'
+            self.diagnostics.append(Diagnostic("F311", message, self.text.span(0, len(value)), hint))
+            return ShellTemplate(self.text, "", (), ("",)), self.diagnostics
         if "{" not in value:
             return ShellTemplate(self.text, _dedent(value), (), (value,)), self.diagnostics
         braces = read_braces(self.text, self.names)
         found = self._scan([(hole.start, hole.end) for hole in braces.holes])
+        comments = sorted(found.comments)
         for offset, note in braces.notes:
-            if not any(start <= offset < end for start, end in found.comments):
+            before = bisect_right(comments, (offset, len(value) + 1)) - 1
+            if before < 0 or offset >= comments[before][1]:
                 self.diagnostics.append(note)
         pairs = [Placeholder(hole, site) for hole, site in zip(braces.holes, found.sites, strict=True)]
         build = self._build(pairs, braces.doubled, found.heredocs)
@@ -275,7 +286,9 @@ def _events(
     """Everything that is not literal text, in order: placeholders, doubled braces, ends of here-documents."""
     events: list[tuple[int, int, Placeholder | str]] = [(p.site.start, p.site.end, p) for p in pairs]
     events += [(start, end, "doubled") for start, end in doubled]
-    marks = {m for d in heredocs if any(d.start <= p.hole.start < d.end for p in pairs) for m in (d.start, d.end)}
+    holes = sorted(p.hole.start for p in pairs)
+    filled = [d for d in heredocs if bisect_left(holes, d.start) < bisect_left(holes, d.end)]
+    marks = {mark for d in filled for mark in (d.start, d.end)}
     events += [(mark, mark, "cut") for mark in marks]
     yield from sorted(events, key=lambda event: event[:2])
 

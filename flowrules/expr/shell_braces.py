@@ -60,6 +60,7 @@ _TEX: Final = re.compile(r"\\[A-Za-z]+\Z")
 _QUIET_BEFORE: Final = frozenset("$\\%@#")
 _QUIET_WORDS: Final = frozenset({"print", "next", "exit", "getline", "nextfile"})
 _FORMATS: Final = ("raw", "q")
+_MOST_NOTES: Final = 1_000
 
 
 def read_braces(text: ShellSource, names: ShellNames) -> Braces:
@@ -88,6 +89,11 @@ class _Reader:
                 continue
             if start and self.value[start - 1] == "$":
                 continue
+            if len(self.result.notes) >= _MOST_NOTES:
+                span = self.text.span(start, found.end())
+                message = f"more than {_MOST_NOTES:,} braces of this command look like placeholders and are none"
+                self.result.notes.append((-1, Diagnostic("F301", message, span, "put it into a script")))
+                return self.result
             self._candidate(found)
         for found in _CALL.finditer(self.value):
             if found[1] in self.heads and self.value[found.start() - 1 : found.start()] != "$":

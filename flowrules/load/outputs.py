@@ -19,6 +19,9 @@ from flowrules.model.values import NO_FLAGS, Flags
 from flowrules.span import Span
 from flowrules.syntax import tree
 
+MAX_WILDCARDS: Final = 100
+"""Most places of wildcards in one path: each costs the matching of names a group."""
+
 _MEANT: Final = {
     "log": "a log is kept as it is, also when the job fails",
     "benchmark": "a benchmark file is kept as it is",
@@ -152,6 +155,10 @@ class _Reader:
             if not flags.directory and isinstance(node, tree.String) and node.body.endswith("/"):
                 hint = f"write `directory({span.text()})`"
                 self._problems.error("F216", "a path that ends in `/` is a folder", span, hint)
+            elif isinstance(path, Pattern) and len(path.parts) > MAX_WILDCARDS and _places(path) > MAX_WILDCARDS:
+                self._problems.error("F216", f"a path with more than {MAX_WILDCARDS} wildcards", span)
+                self._broken = True
+                continue
             elif "\n" in (path if isinstance(path, str) else str(path)):
                 self._problems.error("F216", "a path holds a line end", span)
             found.append(Output(path, span, name, flags))
@@ -230,6 +237,10 @@ class _Reader:
 
 def _names_of(path: Pattern | str) -> tuple[str, ...]:
     return () if isinstance(path, str) else path.names
+
+
+def _places(path: Pattern) -> int:
+    return sum(isinstance(part, Wildcard) for part in path.parts)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -319,13 +319,22 @@ class Disk:
         entries = []
         for name, kind in (known.names or {}).items():
             if kind in "l?":
-                stamp = self.stat(prefix + name)
+                stamp = self._behind(prefix + name)
                 if stamp is None:
                     continue
                 kind = stamp.kind
             entries.append(name + "/" if kind == "d" else name)
         entries.sort()
         return entries
+
+    def _behind(self, link: str) -> Stamp | None:
+        """What a link leads to; None where it leads nowhere, or to where one may not look."""
+        try:
+            return self.stat(link)
+        except FlowrulesError as error:
+            if isinstance(error.__cause__, PermissionError):
+                return None
+            raise
 
     def _tree(self, folder: str) -> tuple[str, int]:
         known = self._trees.get(folder)

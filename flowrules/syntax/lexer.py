@@ -14,7 +14,7 @@ from flowrules.span import Source
 from flowrules.syntax.characters import explain_characters
 from flowrules.syntax.layout import Layout, width
 from flowrules.syntax.tables import END
-from flowrules.syntax.tokens import MAX_MISTAKES, MAX_TOKENS, Tokens
+from flowrules.syntax.tokens import MAX_MARKS, MAX_MISTAKES, MAX_TOKENS, Tokens
 from flowrules.syntax.words import KEYWORDS
 
 MAX_NESTING: Final = 100
@@ -95,6 +95,7 @@ class _Lexer:
         self.tokens = Tokens()
         self.layout = Layout(text, self.tokens) if layout else None
         self.brackets: list[int] = []  # numbers of the tokens that opened them
+        self.marks = 0  # braces, backslashes and line ends in strings
         self.patience = 2 * (end - start)  # how many characters may still be read again after a mistake
 
     def run(self) -> Tokens:
@@ -144,7 +145,8 @@ class _Lexer:
                 kind = words.get(found.group(_NAME), "NAME")
                 kinds.append("NAME" if kinds and kinds[-1] == "DOT" else kind)
             elif group == _STRING:
-                kinds.append("STRING")
+                pos = self.string(begin, pos)
+                continue
             elif group == _SIGN:
                 sign = found.group(_SIGN)
                 if sign in "([{":
@@ -287,6 +289,16 @@ class _Lexer:
             self.tokens.fault("F011", f"`{clip(text)}` is no number", begin, end, hint)
         return end
 
+    def string(self, begin: int, end: int) -> int:
+        """A whole string, unless the strings hold too much that has to be looked at; returns where to read on."""
+        self.marks += sum([self.text.count(mark, begin, end) for mark in "{\\\n"])
+        if self.marks <= MAX_MARKS:
+            self.tokens.emit("STRING", begin, end)
+            return end
+        message = f"the strings hold more than {MAX_MARKS:,} braces, backslashes and lines"
+        self.tokens.fault("F001", message, begin, end, "read data with `table`, `json` or `yaml`")
+        return self.end
+
     def escaped(self, begin: int, pos: int, quote: str) -> int:
         """A string in single or double quotes with backslashes, or without an end in its line."""
         stops = _QUOTE_STOPS[quote]
@@ -296,8 +308,7 @@ class _Lexer:
                 break
             pos = stop.end()
             if stop.group() == quote:
-                self.tokens.emit("STRING", begin, pos)
-                return pos
+                return self.string(begin, pos)
             pos += 1  # a backslash protects the character after it
         end = stop.start() if stop else self.end
         hint = f"add `{quote}`, or use `{quote * 3}` for text of several lines"
@@ -312,8 +323,7 @@ class _Lexer:
         start = self.text.index(quote, begin) + 3
         end = closing_quote(self.text, quote, start, self.end)
         if end >= 0:
-            self.tokens.emit("STRING", begin, end + 3)
-            return end + 3
+            return self.string(begin, end + 3)
         return self.unclosed_triple(begin, quote)
 
     def unclosed_triple(self, begin: int, quote: str) -> int:

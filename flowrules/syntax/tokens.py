@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 MAX_MISTAKES: Final = 100
 MAX_TOKENS: Final = 1_500_000
+MAX_MARKS: Final = 200_000
 
 NEWLINE: Final = "_NEWLINE"
 INDENT: Final = "_INDENT"
