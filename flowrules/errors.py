@@ -3,6 +3,7 @@
 FlowrulesError                  exit status 2 unless said otherwise
 ├── FlowfileError               a mistake in a Flowfile, its config or its plan; carries diagnostics
 ├── UsageError                  a mistake in the call
+├── BatchError                  a batch system refused, or did not answer
 ├── StateError                  the state folder cannot be used
 │   └── DirectoryHeld           another flowrules holds the directory (exit status 3)
 └── Interrupted                 the user ended the run (exit status 130)
@@ -70,6 +71,18 @@ class FlowfileError(FlowrulesError):
 
 class UsageError(FlowrulesError):
     """The call asks for something that does not exist or does not fit together."""
+
+
+class BatchError(FlowrulesError):
+    """A batch system refused something, or did not answer in time or in whole.
+
+    Attributes:
+        final: it refused: asking again does not help. Otherwise it is not known what became of what was asked.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, final: bool = False) -> None:
+        super().__init__(message, hint)
+        self.final = final
 
 
 class StateError(FlowrulesError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from flowrules.model.batch import BatchStatus
 from flowrules.model.files import Stamp
 from flowrules.model.order import Order, Outcome
 from flowrules.model.pattern import Pattern
@@ -90,6 +91,38 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Kill what runs, release everything. May be called twice."""
+
+
+class BatchSystem(Protocol):
+    """Speaks to one batch system. Every call ends within its time limit."""
+
+    def submit(self, script: str, name: str) -> str:
+        """Hands a job script over; gives the batch system's id.
+
+        Raises:
+            BatchError: it was refused (``final``), or it is not known whether it arrived.
+        """
+
+    def find(self, name: str) -> list[str]:
+        """Ids of batch jobs with this name, whatever their state, for a submission whose answer was lost.
+
+        Raises:
+            BatchError: the batch system did not answer.
+        """
+
+    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+        """What became of batch jobs, in one query; an id of which nothing is known is absent.
+
+        Raises:
+            BatchError: the batch system did not answer, or not in whole.
+        """
+
+    def cancel(self, id: str) -> None:
+        """Ends a batch job; one that has ended is no error.
+
+        Raises:
+            BatchError: the batch system did not answer.
+        """
 
 
 class Observer(Protocol):

@@ -16,12 +16,14 @@ class Need:
         memory: bytes, 0 where not declared.
         gpus: indexed GPUs, whole or a fraction of one (0.25).
         custom: other named resources, counted.
+        nodes: whole nodes; 0 for a share of one. On one machine it counts for nothing.
     """
 
     cores: int = 1
     memory: int = 0
     gpus: float = 0
     custom: tuple[tuple[str, float], ...] = ()
+    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,30 @@ class Capacity:
     memory: int | None = None
     gpus: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCapacity:
+    """What one node of a block has to give.
+
+    Attributes:
+        cpus: hardware threads that jobs may be given.
+        gpus: names; near: for each GPU the hardware threads beside it, part of ``cpus``, or empty.
+    """
+
+    name: str
+    cpus: tuple[int, ...]
+    memory: int | None = None
+    gpus: tuple[str, ...] = ()
+    near: tuple[tuple[int, ...], ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The nodes of a block, in the order in which they are filled."""
+
+    nodes: tuple[NodeCapacity, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +138,17 @@ Event: TypeAlias = Planned | Checked | Ended | StopAsked
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The share of the machine one job occupies: ``gpus`` are names of the GPUs it may see."""
+    """The share of the machine one job occupies.
+
+    Attributes:
+        gpus: names of the GPUs it may see (of each node, where it has several).
+        nodes: names, in a block; cpus: hardware threads of the first node it is bound to, none where it is not bound.
+    """
 
     cores: int
     gpus: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,98 @@
+"""What driver and runner of a block tell each other: a block, the tasks it is handed, and how attempts ended.
+
+A task is one attempt of a job, complete: a runner needs neither the Flowfile nor the plan. Its name is
+``EPOCH J JOB . ATTEMPT`` (`7J17.2`): unique over all drivers that ever held the directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flowrules.model.events import Need
+from flowrules.model.files import FileRecord
+from flowrules.model.profile import NodeShape
+from flowrules.model.record import Record
+from flowrules.model.values import Flags
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSpec:
+    """What `block.json` says; it never changes.
+
+    Attributes:
+        campaign: marks everything of this working directory; block: its name in the campaign, `b003`.
+        name: under which the batch system knows it, unique for ever; nonce: a secret that agents begin lines with.
+        directory: the working directory, absolute.
+        walltime: seconds that were asked for.
+        running: at most so many jobs at once, until a grant says otherwise; None: as many as fit.
+        python: interpreter of Python rules on the nodes.
+    """
+
+    campaign: str
+    block: str
+    name: str
+    nonce: str
+    directory: str
+    nodes: int
+    walltime: float
+    node: NodeShape
+    launcher: str
+    worker_init: str = ""
+    running: int | None = None
+    idle: float = 300.0
+    latency_wait: float = 60.0
+    hash_limit: int = 1 << 20
+    keep_incomplete: bool = False
+    python: str = ""
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt of a job, as a block is handed it.
+
+    Attributes:
+        after: names of tasks of the same block that must have ended well before.
+        argv: what is run, without a shell of its own; environment variables in ``env`` on top of the slot's.
+        outputs: paths with their flags; beside: rule's logs and benchmark files (paths), of which the folder is made.
+        inputs: those that exist when it is handed over, as the driver saw them; the node waits for them to appear.
+        made: inputs that tasks named in ``after`` make.
+        need: what it occupies; expected: seconds; limit: seconds after which it is stopped (its `walltime`), or None.
+        log: file for its output and error, relative to the directory.
+        draft: the record as far as the driver knows it (rule, wildcards, code, params, reason, attempt, …).
+    """
+
+    name: str
+    label: str
+    argv: Sequence[str]
+    outputs: Sequence[tuple[str, Flags]]
+    draft: Record
+    after: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[FileRecord] = ()
+    made: Sequence[str] = ()
+    logs: Sequence[str] = ()
+    benchmarks: Sequence[str] = ()
+    need: Need = Need()
+    expected: float = 1.0
+    limit: float | None = None
+    priority: float = 0.0
+    group: str | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """How an attempt ended, as the runner wrote it down.
+
+    Attributes:
+        record: complete; its status is `done`, `failed` or `killed`, its outputs were looked at by the runner.
+        node, gpus, cpus: where it ran.
+    """
+
+    task: str
+    record: Record
+    node: str = ""
+    gpus: tuple[str, ...] = ()
+    cpus: str = ""
