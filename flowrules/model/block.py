@@ -55,7 +55,7 @@ class Task:
     Attributes:
         after: names of tasks of the same block that must have ended well before.
         argv: what is run, without a shell of its own; environment variables in ``env`` on top of the slot's.
-        outputs: paths with their flags; beside: rule's logs and benchmark files (paths), of which the folder is made.
+        outputs: paths with their flags; logs, benchmarks: files of the rule that are written beside them.
         inputs: those that exist when it is handed over, as the driver saw them; the node waits for them to appear.
         made: inputs that tasks named in ``after`` make.
         need: what it occupies; expected: seconds; limit: seconds after which it is stopped (its `walltime`), or None.
@@ -68,13 +68,13 @@ class Task:
     argv: Sequence[str]
     outputs: Sequence[tuple[str, Flags]]
     draft: Record
+    need: Need
     after: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: Sequence[FileRecord] = ()
     made: Sequence[str] = ()
     logs: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
-    need: Need = Need()
     expected: float = 1.0
     limit: float | None = None
     priority: float = 0.0

@@ -1,4 +1,4 @@
-"""A profile: what there is to know of a machine and its batch system, as values. Where they came from is kept beside."""
+"""A profile: what there is to know of a machine and its batch system, as values, and where each came from."""
 
 from __future__ import annotations
 
