@@ -76,6 +76,8 @@ class SchedJob:
         expected: expected run time, seconds.
         retries: how many further attempts a failure is given.
         group: label; jobs of one group are preferred once one of them has run.
+        local: it runs beside the driver, also with a batch system.
+        held: a block of an earlier driver that holds it, with the number of the attempt.
     """
 
     id: int
@@ -86,6 +88,8 @@ class SchedJob:
     expected: float = 1.0
     retries: int = 0
     group: str | None = None
+    local: bool = False
+    held: tuple[str, int] | None = None
 
 
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
