@@ -113,10 +113,11 @@ def _check(profile: Profile, block: ScriptBlock, command: str) -> None:
     ):
         if not form.fullmatch(value):
             raise UsageError(f"the {what} `{value}` of a block cannot stand in a job script")
-    for key, value in profile.options.items():
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str):
-                _refuse(text, f"`{profile.scheduler}.{key}`", "change it in the profile")
+    for key, option in profile.options.items():
+        texts: tuple[object, ...] = option if isinstance(option, tuple) else (option,)
+        for item in texts:
+            if isinstance(item, str):
+                _refuse(item, f"`{profile.scheduler}.{key}`", "change it in the profile")
     where = "work in a folder whose path holds plain characters only"
     _refuse(block.folder, "the folder of a block", where)
     if profile.scheduler == "pbs" and any(char in block.folder for char in ":,"):

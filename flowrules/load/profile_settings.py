@@ -1,4 +1,4 @@
-"""Settings that override a profile: environment variables, `--set`, `--launcher`; each keeps its place and its origin."""
+"""What overrides the file of a profile: environment variables, `--set`, `--launcher`; each keeps its place."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def _value(source: Source, start: int, dotted: str) -> Node:
     """A value is YAML; that of a key which is text is text, so that `system=polaris: x` needs no quotes."""
     key = KEYS[general(dotted) or ""]
     text = source.text[start:]
-    if key.kind in ("text", "script", "name", "threads", "counts", "times") and text not in ("", "null", "~"):
-        if text[0] not in "\"'":
-            return Node(text, Span(source, start, len(source.text)))
+    plain = key.kind in ("text", "script", "name", "threads", "counts", "times")
+    if plain and text not in ("", "null", "~") and text[0] not in "\"'":
+        return Node(text, Span(source, start, len(source.text)))
     return compose_yaml(source, start).root
 
 

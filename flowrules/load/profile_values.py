@@ -1,4 +1,4 @@
-"""Single values of a profile: numbers, amounts, ranges, lists of hardware threads; what is wrong is kept, not raised."""
+"""Single values of a profile: numbers, amounts, ranges, lists of hardware threads; mistakes are kept, not raised."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Values:
         if node is None or node.value is None:
             return {}
         if not isinstance(node.value, dict):
-            inside = below(path)
-            hint = f"write `{path.rpartition('.')[2]}: {{{inside[0]}: …}}`" if inside else None
+            first = below(path)
+            hint = f"write `{path.rpartition('.')[2]}: {{{first[0]}: …}}`" if first else None
             self.wrong(node, path, "a mapping", hint)
             return {}
         known = below(path)

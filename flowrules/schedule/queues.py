@@ -169,15 +169,19 @@ def way_out(queues: Sequence[Queue], nodes: int, walltime: float) -> str | None:
 
 def _largest(queue: Queue, nodes: int, walltime: float) -> int | None:
     """The most nodes below those wanted with which a queue takes a block."""
-    most = [part.nodes[1] for part in (queue, *queue.routes) if part.nodes[1] is not None]
+    most = [part.nodes[1] for part in _parts(queue) if part.nodes[1] is not None]
     fits = [size for size in most if size < nodes and not lacks(queue, size, walltime)]
     return max(fits, default=None)
 
 
 def _longest(queue: Queue, nodes: int) -> float | None:
     """The longest walltime with which a queue takes a block of so many nodes."""
-    limits = [part.walltime[1] for part in (queue, *queue.routes) if part.walltime[1] is not None]
+    limits = [part.walltime[1] for part in _parts(queue) if part.walltime[1] is not None]
     return max((limit for limit in limits if not lacks(queue, nodes, limit)), default=None)
+
+
+def _parts(queue: Queue) -> tuple[Queue | Route, ...]:
+    return (queue, *queue.routes)
 
 
 def _nodes_lack(part: Queue | Route, nodes: int) -> list[str]:
