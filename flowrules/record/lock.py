@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from flowrules.errors import DirectoryHeld, StateError
+from flowrules.record.numbered import highest
 from flowrules.record.owner import ENDED, Owner, describe, is_local, lives_here, read_owner, shares_kernel
 from flowrules.record.state import state_folder, sync_folder, write_all, write_atomically
 
@@ -65,16 +66,24 @@ class HeldLock:
             DirectoryHeld: another driver took the directory over: this one must end its jobs and write nothing more.
             StateError: the state folder is gone or cannot be written.
         """
-        drivers = os.path.dirname(self._place)
-        number = _highest(drivers)
-        if number > self.number:
-            taker = read_owner(_place(drivers, number))[0]
-            raise DirectoryHeld(f"another flowrules took over this directory: {describe(taker)}", "this run ends")
+        self.look()
         try:
             _append(f"{self._place}/owner", b".")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StateError(f"cannot write `{self._place}/owner`: {reason}") from error
+
+    def look(self) -> None:
+        """Look whether this driver is still in charge; to be called before anything is told to blocks.
+
+        Raises:
+            DirectoryHeld: another driver took the directory over.
+        """
+        drivers = os.path.dirname(self._place)
+        number = highest(drivers)
+        if number > self.number:
+            taker = read_owner(_place(drivers, number))[0]
+            raise DirectoryHeld(f"another flowrules took over this directory: {describe(taker)}", "this run ends")
 
     def release(self) -> None:
         """Give the directory up, in order. May be called twice."""
@@ -142,7 +151,7 @@ def _take_number(drivers: str, owner: Owner, patience: _Patience, *, by_lock: bo
     """
     while True:
         os.makedirs(drivers, mode=0o700, exist_ok=True)
-        number = _highest(drivers)
+        number = highest(drivers)
         last, ended, _ = read_owner(_place(drivers, number))
         if number and not ended:
             if last is None or not (by_lock and shares_kernel(last)) or is_local(last):
@@ -183,7 +192,7 @@ def unlock(directory: str) -> Owner | None:
         elif owner is not None and lives_here(owner):
             raise _held(owner, "alive")
         if owner is not None:
-            _append(f"{_place(drivers, _highest(drivers))}/owner", ENDED)
+            _append(f"{_place(drivers, highest(drivers))}/owner", ENDED)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StateError(f"cannot unlock `{folder}`: {reason}") from error
@@ -292,15 +301,8 @@ def _place(drivers: str, number: int) -> str:
     return f"{drivers}/{number:06d}"
 
 
-def _highest(drivers: str) -> int:
-    try:
-        return max((int(name) for name in os.listdir(drivers) if name.isdigit()), default=0)
-    except FileNotFoundError:
-        return 0
-
-
 def _last_owner(drivers: str) -> Owner | None:
-    owner, ended, _ = read_owner(_place(drivers, _highest(drivers)))
+    owner, ended, _ = read_owner(_place(drivers, highest(drivers)))
     return None if ended else owner
 
 

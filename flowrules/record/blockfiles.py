@@ -1,0 +1,242 @@
+"""The files of a block: where they lie, how they are trusted, and what of them counts.
+
+.flowrules/blocks/b003/block.json            what was asked for; never changes
+                       inbox.000007          driver of epoch 7 to runner
+                       runs/02/owner, nodes  an incarnation, made by `mkdir` of the next number
+                       runs/02/log           runner to driver
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from flowrules.errors import StateError
+from flowrules.model.block import BlockSpec, Task, TaskEnd
+from flowrules.record.disk import STATE_FOLDER
+from flowrules.record.messages import (
+    Accept,
+    Closing,
+    Cut,
+    Damaged,
+    Ended,
+    Given,
+    Message,
+    Started,
+    Take,
+    decode_message,
+    encode_json,
+)
+from flowrules.record.polled import Follower, PolledLine
+from flowrules.record.state import write_atomically
+
+BLOCKS = "blocks"
+_INBOX = "inbox."
+
+
+def block_path(directory: str, block: str) -> str:
+    """The folder of a block in a working directory."""
+    return f"{directory.rstrip('/')}/{STATE_FOLDER}/{BLOCKS}/{block}"
+
+
+def block_names(directory: str) -> list[str]:
+    """The blocks of a working directory that were made in whole, in order.
+
+    Raises:
+        StateError: the folder cannot be read.
+    """
+    folder = f"{directory.rstrip('/')}/{STATE_FOLDER}/{BLOCKS}"
+    try:
+        return sorted(name for name in os.listdir(folder) if os.path.exists(f"{folder}/{name}/block.json"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def inbox_path(path: str, epoch: int) -> str:
+    """The inbox of an epoch."""
+    return f"{path}/{_INBOX}{epoch:06d}"
+
+
+def log_path(path: str, incarnation: int) -> str:
+    """The log of an incarnation."""
+    return f"{path}/runs/{incarnation:02d}/log"
+
+
+def log_name(incarnation: int) -> str:
+    """The log of an incarnation as `Cut` names it."""
+    return f"{incarnation:02d}/log"
+
+
+def epochs(path: str) -> list[int]:
+    """Epochs of which there is an inbox, in order; the folder is listed anew.
+
+    Raises:
+        StateError: the folder cannot be read.
+    """
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise unusable(path, error) from error
+    return sorted(int(n[len(_INBOX) :]) for n in names if n.startswith(_INBOX) and n[len(_INBOX) :].isdigit())
+
+
+def write_spec(path: str, spec: BlockSpec) -> None:
+    """Write what a block was asked to be.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_atomically(f"{path}/block.json", encode_json(spec))
+
+
+def read_spec(path: str) -> BlockSpec:
+    """What a block was asked to be; its folder must be the user's own and private.
+
+    Raises:
+        StateError: there is no such block, or its folder cannot be trusted.
+    """
+    try:
+        status = os.lstat(path)
+        if not modes.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise StateError(
+                f"the folder `{path}` of a block is not private, or belongs to another user",
+                "flowrules makes it readable and writable for its owner only",
+            )
+        with open(f"{path}/block.json", "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise unusable(path, error) from error
+    try:
+        return msgspec.json.decode(content, type=BlockSpec)
+    except ValueError as error:
+        raise StateError(f"`{path}/block.json` is no description of a block: {error}") from error
+
+
+# ── what counts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decoded(follower: Follower, lines: Iterable[PolledLine]) -> list[tuple[Message, int]]:
+    """The messages of lines just read, each with the offset after its line; damage is told as a message too."""
+    found: list[tuple[Message, int]] = []
+    spoilt: list[str] = []
+    for line in lines:
+        try:
+            message = decode_message(line.kind, line.payload)
+        except ValueError:
+            spoilt.extend(line.names)
+            follower.lost += 1
+            continue
+        if message is not None:
+            found.append((message, line.end))
+    follower.suspects.extend(spoilt)
+    return found
+
+
+def damage(follower: Follower) -> Damaged | None:
+    """What was found damaged since the last call; None where nothing was."""
+    if not follower.lost:
+        return None
+    name = "/".join(follower.path.rsplit("/", 2)[1:])
+    told = Damaged(name, follower.lost, tuple(follower.suspects))
+    follower.lost = 0
+    follower.suspects.clear()
+    return told
+
+
+def held_cuts(path: str, runs: list[int]) -> dict[int, int]:
+    """Up to which offset the log of each incarnation counts, as far as its successors have said; the last has no end.
+
+    A cut counts where the line that says it does.
+
+    Raises:
+        StateError: a log cannot be read.
+    """
+    cuts: dict[int, int] = {}
+    for run in reversed(runs):
+        if run != runs[-1] and run not in cuts:
+            continue
+        follower = Follower(log_path(path, run), cuts.get(run))
+        for message, _ in decoded(follower, follower.poll()):
+            if isinstance(message, Cut):
+                cuts.setdefault(int(message.file.partition("/")[0]), message.offset)
+    return cuts
+
+
+@dataclass(slots=True)
+class Fate:
+    """What became of a task that a block was handed; ``end`` is the first good one, else the last."""
+
+    task: Task
+    started: Started | None = None
+    end: TaskEnd | None = None
+    given: bool = False
+
+
+@dataclass(slots=True)
+class Past:
+    """What logs said, up to where they count.
+
+    Attributes:
+        read: for each inbox that was left for a later one, or at the closing, the offset up to which it was read.
+        last: the epoch whose inbox was read last, 0 where that is not known.
+    """
+
+    started: dict[str, Started]
+    ended: dict[str, TaskEnd]
+    given: set[str]
+    read: dict[int, int]
+    last: int = 0
+    closing: Closing | None = None
+
+    @classmethod
+    def empty(cls) -> Past:
+        """Nothing was said yet."""
+        return cls({}, {}, set(), {})
+
+    def learn(self, message: Message) -> None:
+        """Add a line of a log."""
+        if isinstance(message, Started):
+            self.started[message.task] = message
+        elif isinstance(message, Ended):
+            known = self.ended.get(message.end.task)
+            if known is None or known.record.status != "done":
+                self.ended[message.end.task] = message.end
+        elif isinstance(message, Given):
+            self.given.update(message.tasks)
+        elif isinstance(message, Accept):
+            self.read[message.before] = message.old
+            self.last = message.epoch
+        elif isinstance(message, Closing):
+            self.closing = message
+            self.last = message.epoch
+            self.read[message.epoch] = message.offset
+
+
+def fates(path: str, past: Past) -> dict[str, Fate]:
+    """Every task that the inboxes of a block hand over, as far as they were or will be read, and what became of it.
+
+    Raises:
+        StateError: an inbox cannot be read.
+    """
+    found: dict[str, Fate] = {}
+    for epoch in epochs(path):
+        if past.closing is not None and epoch > past.closing.epoch:
+            break
+        follower = Follower(inbox_path(path, epoch), past.read.get(epoch))
+        for message, _ in decoded(follower, follower.poll()):
+            if isinstance(message, Take) and message.task.name not in found:
+                name = message.task.name
+                fate = Fate(message.task, past.started.get(name), past.ended.get(name), name in past.given)
+                found[name] = fate
+    return found
+
+
+def unusable(path: str, error: OSError) -> StateError:
+    """A folder of a block that cannot be used."""
+    return StateError(f"cannot use `{path}`: {(error.strerror or str(error)).lower()}")
