@@ -149,7 +149,7 @@ def status_of(attributes: Attributes) -> BatchStatus:
         return BatchStatus(state, comment)
     deleted = _text(attributes, "substate") == _DELETED
     status = _whole(attributes, "Exit_status")
-    if deleted and status == 0:  # so it says of one that was deleted while it was being started
+    if deleted and status == 0:  # so it says of some that did not end by themselves
         status = None
     return BatchStatus(state, _ending(attributes, status, deleted, comment), status)
 
@@ -168,14 +168,14 @@ def _state(attributes: Attributes) -> BatchState | None:
 
 
 def _ending(attributes: Attributes, status: int | None, deleted: bool, comment: str) -> str:
-    if status is None and deleted:
-        said = "was deleted before it started"
+    if deleted:
+        said = "was deleted while it ran" if "run_count" in attributes else "was deleted before it started"
     elif status is None:
         said = "never started: what it depends on did not end well" if "s" in _text(attributes, "Hold_Types") else ""
     elif status < 0:
         said = _ENDS.get(status, f"was ended by PBS (exit status {status})")
     elif status >= 256:
-        said = "was deleted while it ran" if deleted else f"was ended from outside by signal {status - 256}"
+        said = f"was ended from outside by signal {status - 256}"
     else:
         said = f"its script ended with status {status}" if status else ""
     if _text(attributes, "Stageout_status") == "0":
