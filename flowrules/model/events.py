@@ -16,7 +16,8 @@ class Need:
         memory: bytes, 0 where not declared.
         gpus: indexed GPUs, whole or a fraction of one (0.25).
         custom: other named resources, counted.
-        nodes: whole nodes; 0 for a share of one. On one machine it counts for nothing.
+        nodes: whole nodes; 0 for a share of one. On one machine it counts for nothing. The other amounts are then what
+            each of the nodes must have at least.
     """
 
     cores: int = 1
@@ -76,6 +77,8 @@ class SchedJob:
         expected: expected run time, seconds.
         retries: how many further attempts a failure is given.
         group: label; jobs of one group are preferred once one of them has run.
+        limit: seconds after which it is stopped, where that is declared; asked before a block's end instead of
+            ``expected``.
     """
 
     id: int
@@ -86,6 +89,7 @@ class SchedJob:
     expected: float = 1.0
     retries: int = 0
     group: str | None = None
+    limit: float | None = None
 
 
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,13 +118,17 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command)."""
+    """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command).
+
+    ``withdrawn``: it neither ended well nor failed but was taken away (its node died, it was cancelled).
+    """
 
     now: float
     job: int
     ok: bool
     next_need: Need | None = None
     fatal: bool = False
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,60 @@ class StopAsked:
     kill: bool = False
 
 
-Event: TypeAlias = Planned | Checked | Ended | StopAsked
+@dataclass(frozen=True, slots=True)
+class NodeGone:
+    """A node of the block is not to be used: nothing new is placed there; what runs there runs until told otherwise.
+
+    ``waited``: it is expected back, so jobs that only fit with it wait; else they are `Impossible`.
+    """
+
+    now: float
+    node: str
+    waited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBack:
+    """A node that was gone may be used again, but for what still runs there."""
+
+    now: float
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Jobs are taken back: those not started are forgotten with all that need them, running ones are killed first.
+
+    A running job that ends well before it is killed is done; any other end of it is that of a withdrawn job.
+    """
+
+    now: float
+    jobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """From now on at most so many jobs run at once (0: none starts, None: as many as fit). What runs goes on."""
+
+    now: float
+    running: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Nothing new starts: jobs not started, and those planned later, are forgotten; running ones end."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time went by, nothing else: jobs for which it is too late now are told."""
+
+    now: float
+
+
+Event: TypeAlias = Planned | Checked | Ended | StopAsked | NodeGone | NodeBack | Withdrawn | Granted | Closing | Tick
 
 # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,6 +202,7 @@ class Slot:
     """The share of the machine one job occupies.
 
     Attributes:
+        cores: hardware threads, of all its nodes together.
         gpus: names of the GPUs it may see (of each node, where it has several).
         nodes: names, in a block; cpus: hardware threads of the first node it is bound to, none where it is not bound.
     """
@@ -190,8 +252,32 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Impossible:
+    """A job is forgotten: it needs more than the block has, now that nodes are gone; what needs it is `Forgotten`."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """A job is forgotten: it cannot end before the block does; what needs it is `Forgotten`."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A job will not run here, though nothing failed: it was withdrawn, or one it needs is not to be had here.
+
+    Told once per job. Its id is not used again.
+    """
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing runs and nothing more will be started."""
 
 
-Action: TypeAlias = Check | Start | Kill | Skipped | Blocked | Finished
+Action: TypeAlias = Check | Start | Kill | Skipped | Blocked | Impossible | TooLate | Forgotten | Finished

@@ -1,35 +1,50 @@
 """Decides which job starts when: events in, actions out, no clock and no effect of its own.
 
     Planned, Checked, Ended, StopAsked ──▶ advance ──▶ Check, Start, Kill, Skipped, Blocked, Finished
+    in a block also NodeGone, NodeBack,                 Impossible, TooLate, Forgotten
+    Withdrawn, Granted, Closing, Tick
 
-See `flowrules.schedule.states` for the life of a job, `queue` for the order, `pool` for the resources.
+See `flowrules.schedule.states` for the life of a job, `queue` for the order, `room` for the resources of a machine
+(`pool`) or of the nodes of a block (`nodes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from flowrules.model.events import (
     Action,
-    Blocked,
     Capacity,
     Check,
     Checked,
+    Closing,
+    Cluster,
     Ended,
     Event,
     Finished,
+    Forgotten,
+    Granted,
+    Impossible,
     Kill,
+    NodeBack,
+    NodeGone,
     Planned,
     SchedJob,
     Skipped,
     Start,
     StopAsked,
+    Tick,
+    Withdrawn,
 )
-from flowrules.schedule.pool import Grant, Pool
+from flowrules.schedule.leaving import Leaving
+from flowrules.schedule.nodes import NodePool
+from flowrules.schedule.pool import Pool
 from flowrules.schedule.queue import Queue
 from flowrules.schedule.ranks import longest_paths
-from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
+from flowrules.schedule.room import Grant, Room
+from flowrules.schedule.sanity import check_books
+from flowrules.schedule.states import OPEN, SETTLED, Jobs, State
 
 LEAST_PATIENCE: Final = 16
 
@@ -41,47 +56,67 @@ class Scheduler:
     has begun, then by id; a job without room lets others pass, but at most as many as the machine has cores (or 16).
 
     Args:
+        capacity: of this machine, or the nodes of a block.
         max_jobs: at most so many run at once.
         keep_going: go on with jobs that do not depend on a failed one. Otherwise nothing new starts after a failure;
             a job that was started before is still given its further attempts.
+        until: when the block ends; no job starts whose limit, or else expected time, goes beyond.
     """
 
-    def __init__(self, capacity: Capacity, *, max_jobs: int | None = None, keep_going: bool = False) -> None:
+    def __init__(
+        self,
+        capacity: Capacity | Cluster,
+        *,
+        max_jobs: int | None = None,
+        keep_going: bool = False,
+        until: float | None = None,
+    ) -> None:
         if max_jobs is not None and max_jobs < 1:
             raise ValueError("max_jobs must be at least 1")
         self._max_jobs = max_jobs
         self._keep_going = keep_going
-        self._pool = Pool(capacity)
+        self._room: Room = NodePool(capacity) if isinstance(capacity, Cluster) else Pool(capacity)
         self._jobs = Jobs()
-        self._queue = Queue(self._jobs, self._pool, max(LEAST_PATIENCE, capacity.cores))
+        self._queue = Queue(self._jobs, self._room, max(LEAST_PATIENCE, self._room.size))
         self._running: dict[int, Grant] = {}
         self._again: dict[int, None] = {}  # ready jobs that were started before
         self._killed: set[int] = set()
+        self._recalled: set[int] = set()  # withdrawn while they ran
         self._stopped = False
+        self._closing = False
         self._failed = False
         self._finished = False
         self._actions: list[Action] = []
+        self._leaving = Leaving(self._jobs, self._again, self._actions, until)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Planned: self._planned,
+            Checked: self._checked,
+            Ended: self._ended,
+            StopAsked: self._stop,
+            NodeGone: self._node_gone,
+            NodeBack: lambda event: self._room.back(event.node),
+            Withdrawn: self._withdrawn,
+            Granted: self._granted,
+            Closing: self._close,
+            Tick: lambda event: None,
+        }
 
     def advance(self, event: Event) -> list[Action]:
         """What is to be done after an event, in order.
 
-        Each `Planned` is followed by one `Finished`, at once or later, unless another `Planned` comes before.
+        Each `Planned` is followed by one `Finished`, at once or later, unless another `Planned` comes before. Each job
+        is told once how it left: `Skipped`, `Blocked`, `Impossible`, `TooLate` or `Forgotten`, or its `Ended` was.
 
         Raises:
-            ValueError: the event makes no sense: a need exceeds the capacity, jobs need each other in a circle, a job
-                is unknown or does not run. Nothing has changed then.
+            ValueError: the event makes no sense: a need exceeds the capacity of the machine, jobs need each other in a
+                circle, a job or a node is unknown, a job does not run. Nothing has changed then.
         """
-        if isinstance(event, Planned):
-            self._planned(event)
-        elif isinstance(event, Checked):
-            self._checked(event)
-        elif isinstance(event, Ended):
-            self._ended(event)
-        else:
-            self._stop(event)
+        self._handlers[type(event)](event)
+        self._leaving.too_late(event.now)
         self._start()
         self._finish()
-        actions, self._actions = self._actions, []
+        actions = self._actions[:]
+        self._actions.clear()
         return actions
 
     @property
@@ -116,6 +151,7 @@ class Scheduler:
             jobs.ask[number] = job.check
             jobs.shape[number] = shape
             jobs.retries[number] = max(0, job.retries)
+            jobs.length[number] = job.expected if job.limit is None else job.limit
             jobs.priority[number] = job.priority
             jobs.rank[number] = ranks[number]
             if job.group is not None:
@@ -129,8 +165,13 @@ class Scheduler:
         for job in event.jobs:
             if job.id not in fresh:
                 self._more_needs(job)
-        for job in new:
-            self._after_needs(job.id)
+        impossible = self._impossible_shapes(shapes)
+        for job, shape in zip(new, shapes, strict=True):
+            number = job.id
+            self._leaving.watch(number)
+            if self._closing or shape in impossible:
+                self._leaving.forget(number, Forgotten(number) if self._closing else Impossible(number))
+            self._after_needs(number)
 
     def _validated(self, listed: Sequence[SchedJob]) -> tuple[list[SchedJob], list[int]]:
         """The jobs that are new, each once, and the lines of their shapes."""
@@ -143,7 +184,7 @@ class Scheduler:
             if state(job.id) is State.ABSENT and job.id not in jobs:
                 jobs[job.id] = job
                 if job.need not in lines:
-                    lines[job.need] = self._queue.line_of(self._pool.shape(job.need))
+                    lines[job.need] = self._queue.line_of(self._room.shape(job.need))
         return list(jobs.values()), [lines[job.need] for job in jobs.values()]
 
     def _more_needs(self, job: SchedJob) -> None:
@@ -172,9 +213,7 @@ class Scheduler:
         if jobs.state(job) is not State.WAITING:
             return
         if jobs.waiting[job]:
-            lost = self._lost_need(job) if self._failed else None
-            if lost is not None:
-                self._block(job, lost)
+            self._leaving.unmet(job)
         elif jobs.ask[job]:
             if not self._is_closed():
                 jobs.move(job, State.ASKED)
@@ -184,9 +223,6 @@ class Scheduler:
             self._queue.add(job)
             if jobs.attempts[job]:
                 self._again[job] = None
-
-    def _lost_need(self, job: int) -> int | None:
-        return next((need for need in self._jobs.needs(job) if self._jobs.state(need) in LOST), None)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -235,7 +271,7 @@ class Scheduler:
         """Start whatever finds room."""
         while self._is_closed() and not self._stopped and self._again and not self._is_full():
             job = next(iter(self._again))
-            if not self._pool.fits(self._queue.shape(self._jobs.shape[job])):
+            if not self._room.fits(self._queue.shape(self._jobs.shape[job])):
                 return
             self._launch(job)
         while not self._is_closed() and not self._is_full():
@@ -246,7 +282,7 @@ class Scheduler:
 
     def _launch(self, job: int) -> None:
         jobs = self._jobs
-        grant, slot = self._pool.take(self._queue.shape(jobs.shape[job]))
+        grant, slot = self._room.take(self._queue.shape(jobs.shape[job]))
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._again.pop(job, None)
@@ -255,7 +291,7 @@ class Scheduler:
         self._actions.append(Start(job, jobs.attempts[job], slot))
 
     def _is_full(self) -> bool:
-        return self._pool.cores < 1 or (self._max_jobs is not None and len(self._running) >= self._max_jobs)
+        return self._room.cores < 1 or (self._max_jobs is not None and len(self._running) >= self._max_jobs)
 
     def _is_closed(self) -> bool:
         """Whether nothing new may start."""
@@ -265,50 +301,83 @@ class Scheduler:
         jobs, job = self._jobs, event.job
         if jobs.state(job) is not State.RUNNING:
             raise ValueError(f"job {job} ended and was not running")
-        again = not (event.ok or event.fatal or self._stopped or job in self._killed)
+        withdrawn = event.withdrawn or (job in self._recalled and not event.ok)
+        again = not (event.ok or withdrawn or event.fatal or self._stopped or job in self._killed)
         again = again and jobs.attempts[job] <= jobs.retries[job]
         if again and event.next_need is not None:
-            jobs.shape[job] = self._queue.line_of(self._pool.shape(event.next_need))
-        self._pool.give(self._running.pop(job))
+            jobs.shape[job] = self._queue.line_of(self._room.shape(event.next_need))
+        self._room.give(self._running.pop(job))
         self._killed.discard(job)
-        if event.ok:
+        self._recalled.discard(job)
+        if withdrawn:
+            self._leaving.forget(job, Forgotten(job))
+        elif event.ok:
             jobs.move(job, State.DONE)
             self._settled(job)
         elif again:
-            jobs.move(job, State.WAITING)
-            jobs.waiting[job] = jobs.unsettled(job)
-            self._after_needs(job)
+            self._try_again(job)
         else:
-            jobs.move(job, State.FAILED)
             self._failed = True
-            self._block_users(job, job)
+            self._leaving.fail(job)
 
-    def _block_users(self, job: int, because: int) -> None:
-        """Block every job that cannot run any more, nearest first."""
+    def _try_again(self, job: int) -> None:
+        self._wait_again(job)
+        self._leaving.watch(job)
+        if self._impossible_shapes({self._jobs.shape[job]}):
+            self._leaving.forget(job, Impossible(job))
+        else:
+            self._after_needs(job)
+
+    # ── jobs that leave without an end ───────────────────────────────────────────────────────────────────────────
+
+    def _withdrawn(self, event: Withdrawn) -> None:
         jobs = self._jobs
-        reached = [job]
-        for lost in reached:
-            for user in sorted(jobs.users(lost)):
-                if jobs.state(user) in OPEN:
-                    jobs.move(user, State.BLOCKED)
-                    self._again.pop(user, None)
-                    self._actions.append(Blocked(user, because))
-                    reached.append(user)
+        if any(jobs.state(job) is State.ABSENT for job in event.jobs):
+            raise ValueError("a job that is withdrawn was never planned")
+        for job in event.jobs:
+            if jobs.state(job) in OPEN:
+                self._leaving.forget(job, Forgotten(job))
+            elif jobs.state(job) is State.RUNNING:
+                self._recalled.add(job)
+                self._kill(job)
 
-    def _block(self, job: int, because: int) -> None:
-        self._jobs.move(job, State.BLOCKED)
-        self._actions.append(Blocked(job, because))
-        self._block_users(job, because)
+    # ── the block changes ────────────────────────────────────────────────────────────────────────────────────────
 
-    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
+    def _impossible_shapes(self, lines: Iterable[int]) -> set[int]:
+        """Which shapes, by their lines, no longer fit even when nothing runs."""
+        return {line for line in lines if not self._room.possible(self._queue.shape(line))}
+
+    def _node_gone(self, event: NodeGone) -> None:
+        self._room.gone(event.node, event.waited)
+        impossible = self._impossible_shapes(range(self._queue.shapes))
+        for job in self._jobs.open() if impossible else ():
+            if self._jobs.shape[job] in impossible:
+                self._leaving.forget(job, Impossible(job))
+
+    def _granted(self, event: Granted) -> None:
+        if event.running is not None and event.running < 0:
+            raise ValueError("not fewer than 0 jobs can run at once")
+        self._max_jobs = event.running
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _close(self, event: Closing) -> None:
+        """End like a stop, and hand back what has not started."""
+        self._closing = self._stopped = True
+        for job in self._jobs.open():
+            self._leaving.forget(job, Forgotten(job))
 
     def _stop(self, event: StopAsked) -> None:
         self._stopped = True
         self._again.clear()
         if event.kill:
-            for job in sorted(self._running.keys() - self._killed):
-                self._killed.add(job)
-                self._actions.append(Kill(job))
+            for job in sorted(self._running):
+                self._kill(job)
+
+    def _kill(self, job: int) -> None:
+        if job not in self._killed:
+            self._killed.add(job)
+            self._actions.append(Kill(job))
 
     def _finish(self) -> None:
         if self._finished or self._running or (self._again and not self._stopped):
@@ -316,9 +385,8 @@ class Scheduler:
         counts = self._jobs.counts
         left = sum(counts[state] for state in OPEN)
         if left and not self._is_closed():
-            if not counts[State.ASKED]:
-                stuck = [job for job in range(len(self._jobs)) if self._jobs.state(job) in OPEN][:10]
-                raise ValueError(f"jobs need each other in a circle, among them {stuck}")
+            if not counts[State.ASKED] and not counts[State.READY]:
+                raise ValueError(f"jobs need each other in a circle, among them {self._jobs.open()[:10]}")
             return
         self._finished = True
         self._actions.append(Finished())
@@ -329,29 +397,4 @@ class Scheduler:
         Raises:
             AssertionError: something is not.
         """
-        jobs = self._jobs
-        free = Pool(self._pool.capacity)
-        shapes = [grant.shape for grant in self._running.values()]
-        assert free.cores - sum(shape.cores for shape in shapes) == self._pool.cores >= 0
-        assert free.memory - sum(shape.memory for shape in shapes) == self._pool.memory >= 0
-        assert min([0, *self._pool.custom, *self._pool.gpus.free]) == 0
-        assert self._running or self._pool.is_whole()
-        assert sorted(self._running) == [n for n in range(len(jobs)) if jobs.state(n) is State.RUNNING]
-        ready = []
-        for job in range(len(jobs)):
-            state = jobs.state(job)
-            needs = [jobs.state(need) for need in jobs.needs(job)]
-            if state is State.WAITING:
-                assert jobs.waiting[job] == jobs.unsettled(job)
-                assert jobs.waiting[job] or (jobs.ask[job] and self._is_closed())
-            elif state in (State.ASKED, State.READY):
-                assert all(need in SETTLED for need in needs)
-            if state in OPEN:
-                assert not any(need in LOST for need in needs)
-            if state is State.READY:
-                ready.append(job)
-        assert self._queue.ready() == ready
-        counted = [0] * len(State)
-        for job in range(len(jobs)):
-            counted[jobs.state(job)] += 1
-        assert counted == jobs.counts
+        check_books(self._jobs, self._queue, self._room, self._running, self._is_closed())

@@ -1,75 +1,31 @@
-"""What a machine has to give and what of it is taken: cores, memory, GPUs by name, and counted resources.
-
-Amounts are whole numbers inside, so that a million additions and subtractions come out even: shares of a GPU and custom
-resources are counted in millionths.
-"""
+"""What a machine has to give and what of it is taken: cores, memory, GPUs by name, and counted resources."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass
+from collections.abc import Iterable
 from heapq import heappop, heappush
-from math import ceil, inf
-from typing import Final
+from math import inf
 
 from flowrules.model.events import Capacity, Need, Slot
-
-MILLION: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A `Need` in the pool's numbers.
-
-    Attributes:
-        gpus: whole GPUs; ``share``: millionths of one that is shared. At most one of them is not 0.
-        custom: index of a limited resource, and millionths of it.
-    """
-
-    cores: int
-    memory: int
-    gpus: int = 0
-    share: int = 0
-    custom: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(slots=True)
-class Grant:
-    """What a running job holds: its shape, and which GPUs."""
-
-    shape: Shape
-    gpus: tuple[int, ...] = ()
+from flowrules.schedule.room import MILLION, Grant, Shape, millionths, shape_of
 
 
 class Pool:
-    """The free part of a capacity."""
+    """The free part of a machine, a `Room`."""
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
-        self.cores = capacity.cores
+        self.size = self.cores = capacity.cores
         self.memory: float = inf if capacity.memory is None else capacity.memory
         self._limits = {name: i for i, name in enumerate(sorted(capacity.limits))}
-        self.custom = [_millionths(capacity.limits[name]) for name in sorted(capacity.limits)]
+        self.custom = [millionths(capacity.limits[name]) for name in sorted(capacity.limits)]
         self.gpus = _Gpus(len(capacity.gpus))
+        self._kept: Shape | None = None
 
     def shape(self, need: Need) -> Shape:
-        """A need in the pool's numbers. More than one GPU and a part of another counts as whole ones.
-
-        Raises:
-            ValueError: the need makes no sense, or exceeds the capacity outright.
-        """
-        custom = tuple(
-            (self._limits[name], _millionths(amount)) for name, amount in need.custom if name in self._limits
-        )
-        gpus, share = (0, _millionths(need.gpus)) if need.gpus < 1 else (ceil(need.gpus), 0)
-        shape = Shape(need.cores, need.memory, gpus, share, custom)
-        self._check(need, shape)
-        return shape
-
-    def _check(self, need: Need, shape: Shape) -> None:
+        shape = shape_of(need, self._limits)
         limits = self.capacity.limits
-        if need.cores < 1 or need.memory < 0 or need.gpus < 0 or any(amount < 0 for _, amount in need.custom):
-            raise ValueError(f"a need has at least one core and nothing negative: {need}")
         over = []
         if shape.cores > self.capacity.cores:
             over.append(f"{shape.cores} cores of {self.capacity.cores}")
@@ -80,10 +36,18 @@ class Pool:
         over += [f"{a:g} {name} of {limits[name]:g}" for name, a in need.custom if name in limits and a > limits[name]]
         if over:
             raise ValueError(f"a need exceeds the capacity: {', '.join(over)}")
+        return shape
 
-    def fits(self, shape: Shape, reserved: Shape | None = None) -> bool:
-        """Whether there is room now, with as much left over as ``reserved`` needs of what both use."""
-        if reserved is None:
+    def possible(self, shape: Shape) -> bool:
+        """Always: a machine stays as it is, and what exceeds it has no shape."""
+        return True
+
+    def keep(self, shape: Shape | None) -> None:
+        self._kept = shape
+
+    def fits(self, shape: Shape) -> bool:
+        reserved = self._kept
+        if reserved is None or reserved == shape:
             return (
                 shape.cores <= self.cores
                 and shape.memory <= self.memory
@@ -104,7 +68,6 @@ class Pool:
         return self.gpus.fits(shape.gpus, shape.share) and (not kept or left >= kept)
 
     def take(self, shape: Shape) -> tuple[Grant, Slot]:
-        """Occupy room that is there."""
         self.cores -= shape.cores
         self.memory -= shape.memory
         for i, amount in shape.custom:
@@ -113,7 +76,6 @@ class Pool:
         return Grant(shape, gpus), Slot(shape.cores, tuple(self.capacity.gpus[i] for i in gpus))
 
     def give(self, grant: Grant) -> None:
-        """Hand back what a job held."""
         shape = grant.shape
         self.cores += shape.cores
         self.memory += shape.memory
@@ -122,11 +84,24 @@ class Pool:
         for gpu in grant.gpus:
             self.gpus.give(gpu, shape.share or MILLION)
 
-    def is_whole(self) -> bool:
-        """Whether nothing is taken."""
+    def gone(self, node: str, waited: bool) -> None:
+        raise ValueError(f"one machine has no node {node}")
+
+    def back(self, node: str) -> None:
+        raise ValueError(f"one machine has no node {node}")
+
+    def check(self, grants: Iterable[Grant]) -> None:
         full = Pool(self.capacity)
+        for grant in grants:
+            full.cores -= grant.shape.cores
+            full.memory -= grant.shape.memory
+            for i, amount in grant.shape.custom:
+                full.custom[i] -= amount
+            for gpu in grant.gpus:
+                full.gpus.free[gpu] -= grant.shape.share or MILLION
         mine = (self.cores, self.memory, self.custom, self.gpus.free)
-        return mine == (full.cores, full.memory, full.custom, full.gpus.free)
+        assert mine == (full.cores, full.memory, full.custom, full.gpus.free)
+        assert min([0, self.cores, self.memory, *self.custom, *self.gpus.free]) == 0
 
 
 class _Gpus:
@@ -173,8 +148,3 @@ class _Gpus:
                 insort(self._levels, after)
             self._counts[after] += 1
             heappush(self._heaps[after], gpu)
-
-
-def _millionths(amount: float) -> int:
-    """A fraction rounded down, so that six sixths fit one whole."""
-    return int(amount * MILLION + 1e-3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import Final, TypeAlias
 
-from flowrules.schedule.pool import Pool, Shape
+from flowrules.schedule.room import Room, Shape
 from flowrules.schedule.states import Jobs, State
 
 Entry: TypeAlias = tuple[float, float, int, int]
@@ -49,7 +49,7 @@ class Queue:
         looks: how many lines were ever looked at; what a growth test counts.
     """
 
-    def __init__(self, jobs: Jobs, pool: Pool, patience: int) -> None:
+    def __init__(self, jobs: Jobs, pool: Room, patience: int) -> None:
         self._jobs = jobs
         self._pool = pool
         self._patience = patience
@@ -72,6 +72,11 @@ class Queue:
 
     def shape(self, line: int) -> Shape:
         return self._lines[line].shape
+
+    @property
+    def shapes(self) -> int:
+        """How many shapes were ever seen."""
+        return len(self._lines)
 
     def group_of(self, label: str) -> int:
         """The index of a group."""
@@ -118,7 +123,7 @@ class Queue:
         reserved = self._reserved
         if reserved is not None:
             if not self._has_jobs(reserved):
-                self._reserved = reserved = None
+                self._reserve(None)
             elif self._pool.fits(reserved.shape):
                 return self._take(reserved)
         aside: list[_Head] = []
@@ -132,7 +137,7 @@ class Queue:
                 self._show(line)
                 continue
             self.looks += 1
-            if self._pool.fits(line.shape, None if reserved is None else reserved.shape):
+            if self._pool.fits(line.shape):
                 self._pass_over(aside)
                 found = self._take(line)
                 break
@@ -145,7 +150,7 @@ class Queue:
     def _take(self, line: _Line) -> int:
         line.passed = 0
         if self._reserved is line:
-            self._reserved = None
+            self._reserve(None)
         self._has_jobs(line)
         job = heappop(line.heap)[3]
         self._show(line)
@@ -157,7 +162,12 @@ class Queue:
             line = self._lines[index]
             line.passed += 1
             if line.passed >= self._patience and self._reserved is None:
-                self._reserved = line
+                self._reserve(line)
+
+    def _reserve(self, line: _Line | None) -> None:
+        """Keep room for the first job of a line."""
+        self._reserved = line
+        self._pool.keep(None if line is None else line.shape)
 
     def _show(self, line: _Line) -> None:
         """Let the first job of a line stand for it, and nothing that did before."""

@@ -15,6 +15,7 @@ class State(IntEnum):
     WAITING ──▶ ASKED ──▶ SKIPPED                   a job that may run, and need not
                 ASKED ──▶ READY, WAITING            it must, at once or after jobs whose outputs it demands
     RUNNING ──▶ WAITING (for a further attempt), FAILED
+    any that has not ended ──▶ WITHDRAWN            taken back: it may run elsewhere
     """
 
     ABSENT = 0
@@ -35,26 +36,31 @@ class State(IntEnum):
     """Its last attempt failed."""
     BLOCKED = 8
     """It cannot run, because a job it needs failed or is blocked."""
+    WITHDRAWN = 9
+    """It was taken back, or needs a job that was, or cannot run here; nobody failed."""
 
 
 SETTLED: Final = frozenset({State.DONE, State.SKIPPED})
 """Others need not wait for such a job."""
 LOST: Final = frozenset({State.FAILED, State.BLOCKED})
 """Others that need such a job cannot run."""
-FINAL: Final = SETTLED | LOST
+UNMET: Final = LOST | {State.WITHDRAWN}
+"""Others that need such a job will not run here."""
+FINAL: Final = SETTLED | UNMET
 OPEN: Final = frozenset({State.WAITING, State.ASKED, State.READY})
 """Not started, and it may still be."""
 
 FOLLOWS: Final = {
     State.ABSENT: frozenset({State.WAITING}),
-    State.WAITING: frozenset({State.ASKED, State.READY, State.BLOCKED}),
-    State.ASKED: frozenset({State.READY, State.SKIPPED, State.WAITING, State.BLOCKED}),
-    State.READY: frozenset({State.RUNNING, State.WAITING, State.BLOCKED}),
-    State.RUNNING: frozenset({State.DONE, State.FAILED, State.WAITING}),
+    State.WAITING: frozenset({State.ASKED, State.READY, State.BLOCKED, State.WITHDRAWN}),
+    State.ASKED: frozenset({State.READY, State.SKIPPED, State.WAITING, State.BLOCKED, State.WITHDRAWN}),
+    State.READY: frozenset({State.RUNNING, State.WAITING, State.BLOCKED, State.WITHDRAWN}),
+    State.RUNNING: frozenset({State.DONE, State.FAILED, State.WAITING, State.WITHDRAWN}),
     State.DONE: frozenset[State](),
     State.SKIPPED: frozenset({State.WAITING}),
     State.FAILED: frozenset[State](),
     State.BLOCKED: frozenset[State](),
+    State.WITHDRAWN: frozenset[State](),
 }
 """For each state those that may come next."""
 
@@ -71,6 +77,7 @@ class Jobs:
         ask: 1 where it must be asked whether the job runs.
         shape: index of the resources of its next attempt.
         attempts: how many were started; ``retries``: how many may follow the first.
+        length: seconds that must be left of a block when an attempt starts.
         priority, rank: what orders ready jobs; a rank is the longest path of expected seconds from the job's start.
         group: index of its group, -1 for none.
         counts: number of jobs by state.
@@ -83,6 +90,7 @@ class Jobs:
         self.shape = array("l")
         self.attempts = array("l")
         self.retries = array("l")
+        self.length = array("d")
         self.priority = array("d")
         self.rank = array("d")
         self.group = array("l")
@@ -112,6 +120,7 @@ class Jobs:
         for numbers in (self.waiting, self.shape, self.attempts, self.retries, self._needs_start, self._needs_count):
             numbers.extend(zeros)
         floats = array("d", bytes(more * 8))
+        self.length.extend(floats)
         self.priority.extend(floats)
         self.rank.extend(floats)
         self._first.extend(array("l", [_END]) * more)
@@ -121,6 +130,10 @@ class Jobs:
     def state(self, job: int) -> State:
         """The state of a job; ABSENT for an id that was never seen."""
         return _STATES[self._state[job]] if 0 <= job < len(self._state) else State.ABSENT
+
+    def open(self) -> list[int]:
+        """All jobs that have not started and still may; looks at every job."""
+        return [job for job, state in enumerate(self._state) if state in OPEN]
 
     def move(self, job: int, after: State) -> None:
         """Change the state of a job; every change passes here.
