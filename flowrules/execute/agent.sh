@@ -1,0 +1,420 @@
+# The agent of a node: starts, ends and reports attempts for the runner, by lines on stdin and stdout. bash 4.4.
+#
+# The runner sends, through whatever launcher, one line of shell that becomes this text in a process marked with
+# FLOWRULES_BLOCK, FLOWRULES_RUN and FLOWRULES_AGENT. Then:
+#
+#     stdin    run TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
+#              file TASK PATH    the same, with WORDS in a file
+#              kill TASK         TERM to its group, KILL after the grace, and a search for what left the group
+#              tick              the lease goes on
+#              bye GRACE         end everything, say `reaped`, leave
+#     stdout   NONCE ready HOST BOOT CPUS MEMORY | alive | end … | note TEXT | fail TEXT | reaped COUNT
+#              NONCE end TASK STATUS STARTED ENDED CPU MEMORY FLAGS      times in microseconds, memory in kB
+#
+# Every line is one write of at most 2 kB. Descriptor 9 is the runner, 8 the node's log, 7 the guard; jobs have none
+# of them. Names begin with fr_, as worker_init and we share one shell.
+
+fr_now() { # fr_t: microseconds since the epoch; bash before 5.0 has no EPOCHREALTIME
+  if [[ ${EPOCHREALTIME-} ]]; then
+    fr_t=${EPOCHREALTIME/[!0-9]/}
+  else
+    read -r fr_t _ </proc/uptime
+    fr_t=$((fr_epoch + 10#${fr_t/./} * 10000))
+  fi
+}
+
+fr_up() { # fr_up: seconds of a clock that nobody sets
+  read -r fr_up _ </proc/uptime
+  fr_up=${fr_up%.*}
+}
+
+fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; } # a pipe that never speaks: sleeps without starting a process
+
+fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where it belongs to no block
+  local -a f=()
+  local x
+  { mapfile -d '' -t f <"/proc/$1/environ"; } 2>/dev/null
+  [[ "${f[*]-}" == *FLOWRULES_BLOCK=* ]] || return 1
+  fr_b='' fr_a='' fr_j=''
+  for x in "${f[@]}"; do
+    case $x in
+      FLOWRULES_BLOCK=*) fr_b=:${x#*=}: ;;
+      FLOWRULES_AGENT=*) fr_a=:${x#*=}: ;;
+      FLOWRULES_ATTEMPT=*) fr_j=:${x#*=}: ;;
+    esac
+  done
+}
+
+fr_is_task() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* && $fr_j == ":$fr_chain$fr_task:"* ]]; }
+
+fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
+
+fr_is_older() { # an earlier incarnation of the block, or an earlier agent of this node
+  if [[ $fr_b == *":$fr_mark:"* ]]; then
+    fr_precedes "$fr_a" "$fr_agent"
+  else
+    fr_precedes "$fr_b" "$fr_mark"
+  fi
+}
+
+fr_precedes() { # whether a chain $1 has a name like $2 (NAME.NUMBER) with a lower number
+  local x=${1#*":${2%.*}."}
+  [[ $x != "$1" ]] || return 1
+  x=${x%%:*}
+  [[ $x != *[!0-9]* && $x ]] && ((10#$x < 10#${2##*.}))
+}
+
+fr_sweep() { # kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die
+  local p found clean=0 look
+  local -A killed=()
+  for ((look = 0; clean < $2 && look < 200; look++)); do
+    found=
+    for p in /proc/[0-9]*; do
+      p=${p#/proc/}
+      ((p == $$ || p == BASHPID || p == fr_guard)) && continue
+      fr_marks "$p" && "$1" || continue
+      kill -KILL "$p" 2>/dev/null && found=1 killed[$p]=1
+    done
+    if [[ $found ]]; then clean=0; else clean=$((clean + 1)); fi
+    [[ $found ]] && fr_nap 0.02
+  done
+  fr_swept=${#killed[@]}
+  ((clean >= $2))
+}
+
+fr_group_lives() { # whether group $1 has a process that is not dead; zombies that nobody takes do not count
+  local p s
+  kill -0 -- "-$1" 2>/dev/null || return 1
+  for p in /proc/[0-9]*/stat; do
+    { read -r s <"$p"; } 2>/dev/null || continue
+    s=${s##*) }
+    [[ ${s:0:1} == [ZX] ]] && continue
+    s=${s#* } s=${s#* }
+    ((${s%% *} == $1)) && return 0
+  done
+  return 1
+}
+
+fr_sample() { # memory of each process group of this session, summed, where it is more than before: $fr_dir/m.GROUP
+  local p s group pid kb
+  local -A sum=() before=()
+  for group in "${!fr_peak[@]}"; do before[$group]=${fr_peak[$group]}; done
+  fr_peak=()
+  for p in /proc/[0-9]*/stat; do
+    { read -r s <"$p"; } 2>/dev/null || continue
+    pid=${s%% *} s=${s##*) }
+    # state ppid pgrp session
+    set -- $s
+    (($4 == fr_session && $3 != fr_session)) || continue
+    while read -r s kb _; do
+      [[ $s == VmHWM: ]] && sum[$3]=$((${sum[$3]-0} + kb)) && break
+    done 2>/dev/null <"/proc/$pid/status"
+  done 2>/dev/null
+  for group in "${!sum[@]}"; do
+    fr_peak[$group]=${before[$group]-0}
+    if ((sum[$group] > fr_peak[$group])); then
+      fr_peak[$group]=${sum[$group]}
+      printf '%s\n' "${sum[$group]}" >"$fr_dir/m.$group"
+    fi
+  done
+}
+
+fr_watch() { # the guard: lives in a session of its own, and at the end of its pipe kills all of this agent
+  local word status
+  declare -gA fr_peak=()
+  trap '' HUP INT TERM
+  exec {fr_idle}<> <(:)
+  while :; do
+    read -r -t 2 word
+    status=$?
+    if ((status > 128)); then fr_sample; else break; fi
+  done
+  if [[ $word != bye ]]; then fr_sweep fr_is_ours 2; fi
+  rm -rf -- "$fr_dir"
+}
+
+fr_stop() { # in an attempt's own process: first TERM, and KILL when called again after the grace
+  [[ $fr_job ]] || { fr_early=1; return; }
+  local grace
+  read -r grace <"$fr_dir/k.$fr_task"
+  fr_now
+  if [[ ! $fr_limit ]]; then
+    fr_limit=$((fr_t + ${grace:-$fr_grace}))
+    kill -TERM -- "-$fr_job"
+    kill -CONT -- "-$fr_job"
+  elif [[ $grace ]] && ((fr_t + grace < fr_limit)); then
+    fr_limit=$((fr_t + grace))
+  fi 2>/dev/null
+  ((fr_t < fr_limit)) || kill -KILL -- "-$fr_job" 2>/dev/null
+}
+
+fr_words() { # the words of a file that may take a moment to be seen from this node
+  local path try
+  eval "path=$1"
+  for ((try = 0; try < 300; try++)); do
+    { IFS= read -r fr_text <"$path"; } 2>/dev/null && return
+    fr_nap 0.1
+  done
+  return 1
+}
+
+fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
+  local cpus=$1 count=$2
+  shift 2
+  exec 0</dev/null 1>&6 2>&6 6>&- 8>&- 9>&- {fr_idle}>&-
+  export FLOWRULES_ATTEMPT=$fr_chain$fr_task
+  while ((count-- > 0)); do
+    export -- "$1"
+    shift
+  done
+  if [[ $cpus ]]; then exec taskset -c "$cpus" "$@"; else exec -- "$@"; fi
+}
+
+fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line, in a process of its own
+  local lane=$1 status=126 flags='' kb=0 cpu=0 sweep=''
+  fr_task=$2 fr_text=$4 fr_job='' fr_limit='' fr_early=''
+  trap fr_stop USR1
+  exec 7>&-
+  [[ -e $fr_dir/k.$fr_task ]] && fr_early=1
+  [[ $3 == run ]] || fr_words "$4" || { flags=words fr_text=; }
+  eval "set -- $fr_text"
+  sweep=${3-}
+  [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
+  fr_now
+  local began=$fr_t ended
+  if [[ ! $flags ]]; then
+    set -m
+    (fr_exec "$2" "${@:4}") &
+    fr_job=$!
+    set +m
+    exec 6>&-
+    [[ $fr_early ]] && fr_stop
+    fr_await "$fr_job"
+    status=$fr_status
+  fi
+  fr_now
+  ended=$fr_t
+  times >"$fr_dir/t.$lane"
+  { read -r _; read -r -a cpu; } <"$fr_dir/t.$lane"
+  fr_cpu "${cpu[@]}"
+  [[ $fr_job ]] && fr_clean
+  ((ended - began < 2000000)) || fr_memory
+  fr_report "$fr_task" "$status" "$began" "$ended" "$fr_cpu" "$kb" "${flags:--}"
+}
+
+fr_await() { # fr_status: how process $1 ended; a wait is cut short by fr_stop and taken up again
+  while :; do
+    wait "$1"
+    fr_status=$?
+    ((fr_status > 128)) && [[ -d /proc/$1 ]] || return
+  done 2>/dev/null
+}
+
+fr_cpu() { # microseconds of `times`, such as 0m0.003s 1m2.500s
+  local x s
+  fr_cpu=0
+  for x in "$@"; do
+    s=${x#*m} s=${s%s}
+    fr_cpu=$((fr_cpu + 10#${x%m*} * 60000000 + 10#${s/[!0-9]/} * 1000))
+  done
+}
+
+fr_memory() { # the peak that the guard saw
+  { read -r kb <"$fr_dir/m.$fr_job"; } 2>/dev/null && rm -f "$fr_dir/m.$fr_job"
+  kb=${kb:-0}
+}
+
+fr_clean() { # after the first process of a job has ended: what it left
+  local until
+  fr_now
+  until=${fr_limit:-$((fr_t + 1000000))} # a `> >(tee log)` needs a moment
+  while fr_group_lives "$fr_job"; do
+    fr_now
+    if ((fr_t >= until)); then
+      kill -KILL -- "-$fr_job" 2>/dev/null
+      flags=left
+    fi
+    fr_nap 0.02
+    ((fr_t < until + 5000000)) || break # it hangs in the kernel
+  done
+  if [[ $fr_limit ]]; then
+    fr_sweep fr_is_task 2 || :
+    flags=killed
+  elif [[ $sweep ]]; then
+    fr_sweep fr_is_task 1 || :
+    ((fr_swept == 0)) || flags=left
+  fi
+}
+
+fr_report() { # the log of the node first, then the runner
+  local line="$fr_nonce end $*"
+  printf '%s\n' "$line" >&8
+  printf '%s\n' "$line" >&9
+}
+
+fr_free_lane() { # fr_lane: the first number that no attempt uses; the one found there before, if any, is settled
+  for ((fr_lane = 0; ; fr_lane++)); do
+    fr_settle "$fr_lane" && return
+  done
+}
+
+fr_settle() { # whether lane $1 is free; tells of an attempt whose own process was killed
+  local pid=${fr_pids[$1]-}
+  [[ $pid ]] || return 0
+  [[ ! -d /proc/$pid ]] || return 1
+  fr_pids[$1]=
+  wait "$pid" 2>/dev/null && return
+  fr_task=${fr_tasks[$1]}
+  fr_sweep fr_is_task 2 || :
+  fr_now
+  fr_report "$fr_task" 137 "${fr_began[$1]}" "$fr_t" 0 0 gone
+}
+
+fr_start() { # fr_start run|file TASK WORDS
+  fr_free_lane
+  fr_now
+  (fr_attempt "$fr_lane" "$2" "$1" "$3") &
+  fr_pids[$fr_lane]=$! fr_tasks[$fr_lane]=$2 fr_began[$fr_lane]=$fr_t
+}
+
+fr_kill() { # asks the process of attempt $1 to end it; what is asked before it listens it finds in a file
+  local lane
+  for lane in "${!fr_tasks[@]}"; do
+    [[ ${fr_tasks[lane]} == "$1" ]] || continue
+    fr_settle "$lane" && continue
+    printf '%s\n' "$fr_grace" >"$fr_dir/k.$1"
+    fr_killing[$1]=$lane
+    kill -USR1 "${fr_pids[lane]}" 2>/dev/null
+  done
+}
+
+fr_look() { # once a second: attempts that are being killed are asked again, so that KILL follows TERM
+  local task lane busy
+  for task in "${!fr_killing[@]}"; do
+    lane=${fr_killing[$task]}
+    if [[ ${fr_tasks[lane]} == "$task" ]] && ! fr_settle "$lane"; then
+      kill -USR1 "${fr_pids[lane]}" 2>/dev/null
+    else
+      unset "fr_killing[$task]"
+      rm -f -- "$fr_dir/k.$task"
+    fi
+  done
+  for lane in "${!fr_pids[@]}"; do fr_settle "$lane" || busy=1; done
+  [[ $busy ]] # whether any attempt runs
+}
+
+fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left, says so, and ends
+  local lane tries=0
+  trap '' HUP INT TERM
+  fr_grace=$1
+  for lane in "${!fr_pids[@]}"; do [[ ! ${fr_pids[lane]} ]] || fr_kill "${fr_tasks[lane]}"; done
+  while ((tries++ < fr_grace / 100000 + 100)) && fr_look; do fr_nap 0.1; done
+  if fr_sweep fr_is_ours 2; then
+    printf 'bye\n' >&7
+    printf '%s reaped %s\n' "$fr_nonce" "$fr_swept" >&9
+  fi # else the guard goes on trying when this process is gone
+  exit 0
+}
+
+fr_serve() { # the life of the agent; fr_leave ends it
+  local line part='' status heard looked=0
+  trap 'fr_leave 0' HUP INT TERM
+  trap '' USR1 # meant for attempts, which may not listen yet
+  fr_up
+  heard=$fr_up
+  while :; do
+    IFS= read -r -t 1 line
+    status=$?
+    fr_up
+    ((fr_up == looked)) || fr_look || :
+    looked=$fr_up
+    if ((status > 128)); then
+      part+=$line # what came of a line before the second was over
+      ((fr_up - heard < fr_lease)) || fr_leave 0
+      continue
+    fi
+    ((status == 0)) || fr_leave 0
+    line=$part$line part= heard=$fr_up
+    case $line in
+      "run "* | "file "*)
+        status=${line%% *} line=${line#* }
+        fr_start "$status" "${line%% *}" "${line#* }"
+        ;;
+      "kill "*) fr_kill "${line#* }" ;;
+      tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
+      "bye "*) fr_leave "${line#* }" ;;
+    esac
+  done
+}
+
+fr_fail() {
+  printf '\n%s fail %s\n' "$fr_nonce" "$1" >&9
+  exit 1
+}
+
+fr_close_others() { # descriptors that a launcher left open are not for jobs
+  local fd
+  for fd in /proc/$$/fd/*; do
+    fd=${fd##*/}
+    ((fd <= 2 || fd == 9 || fd == 255)) || eval "exec $fd>&-"
+  done 2>/dev/null
+}
+
+fr_main() { # NONCE AGENT MARK LEASE GRACE NODELOG DIRECTORY WORKER_INIT
+  fr_nonce=$1 fr_agent=$2 fr_mark=$3 fr_lease=$4 fr_grace=$5
+  local init=$8 name cpus memory
+  exec 9>&1 1>&2
+  ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
+  fr_close_others
+  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS # those of this agent
+  fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
+  local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")
+  fr_epoch=0 fr_guard=0
+  [[ ${EPOCHREALTIME-} ]] || { read -r name _ </proc/uptime; fr_epoch=$(($(date +%s%N) / 1000 - 10#${name/./} * 10000)); }
+  exec {fr_idle}<> <(:)
+  fr_sweep fr_is_older 2 || fr_fail "processes of an earlier agent cannot be killed"
+  for name in /dev/shm "${TMPDIR-}" /tmp; do
+    [[ -d $name && -w $name ]] && fr_dir=$(umask 077 && mktemp -d "$name/flowrules.XXXXXX") && break
+  done
+  [[ ${fr_dir-} ]] || fr_fail "no folder of this node can be written: /dev/shm, TMPDIR, /tmp"
+  fr_guarded
+  cd -- "$7" || fr_fail "the working directory cannot be entered"
+  exec 8>>"$6" || fr_fail "the log of the node cannot be written"
+  set +eu
+  eval "$init" 0</dev/null 7>&- 8>&- 9>&-
+  set +eufxvn +o posix
+  shopt -u nullglob failglob dotglob
+  IFS=$' \t\n'
+  cd -- "$7" || fr_fail "the working directory cannot be entered"
+  export FLOWRULES_BLOCK=${marks[0]} FLOWRULES_RUN=${marks[1]} FLOWRULES_AGENT=${marks[2]}
+  unset FLOWRULES_ATTEMPT
+  declare -ga fr_pids=() fr_tasks=() fr_began=()
+  declare -gA fr_killing=()
+  while read -r name memory _; do
+    [[ $name == MemTotal: ]] && break
+  done </proc/meminfo
+  while read -r name cpus; do
+    [[ $name == Cpus_allowed_list: ]] && break
+  done </proc/self/status
+  read -r name </proc/sys/kernel/random/boot_id
+  printf '\n%s ready %s %s %s %s\n' "$fr_nonce" "$HOSTNAME" "$name" "$cpus" "$memory" >&9
+  command -v taskset >/dev/null || printf '%s note taskset\n' "$fr_nonce" >&9
+  fr_serve
+}
+
+fr_guarded() { # starts the guard, in a session of its own so that what ends this one spares it
+  local text
+  read -r text <"/proc/$$/stat"
+  set -- ${text##*) }
+  fr_session=$4
+  text=$(declare -f fr_watch fr_sample fr_sweep fr_marks fr_is_ours fr_nap)
+  text+="; fr_mark=$fr_mark fr_agent=$fr_agent fr_session=$fr_session fr_guard=0 fr_dir=$fr_dir; fr_watch"
+  exec 7> >(
+    exec 1>/dev/null 2>&1 9>&- {fr_idle}>&-
+    command -v setsid >/dev/null && exec setsid bash --norc --noprofile -c "$text" flowrules-guard
+    exec bash --norc --noprofile -c "$text" flowrules-guard
+  )
+  fr_guard=$!
+}
+
+fr_main "$@"

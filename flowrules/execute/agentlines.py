@@ -1,0 +1,66 @@
+"""Reads what agents write: on their stdout, and into the log of their node."""
+
+from __future__ import annotations
+
+from flowrules.execute.launchers import numbers
+from flowrules.model.agent import NodeNote, NodeReady, TaskEnded
+
+_ERRORS = {
+    "-": "",
+    "killed": "",
+    "left": "processes it had left in the background were killed",
+    "log": "its log could not be opened",
+    "words": "the file with its command did not appear on the node",
+    "gone": "the process that watched it was killed",
+}
+_NOTES = {"taskset": "there is no `taskset`: jobs are not bound to cores"}
+
+
+def ended(node: str, words: list[str]) -> TaskEnded | None:
+    """The end of an attempt from the words after `end`; None where they are not whole."""
+    try:
+        task, status, started, ended_at, cpu, memory, flag = words
+        if flag not in _ERRORS:
+            return None
+        code = int(status)
+        return TaskEnded(
+            task,
+            node,
+            128 - code if 128 < code <= 128 + 64 else code,
+            _ERRORS[flag],
+            int(started) / 1e6,
+            int(ended_at) / 1e6,
+            int(cpu) / 1e6,
+            int(memory) * 1024,
+            flag == "killed",
+        )
+    except ValueError:
+        return None
+
+
+def ready(node: str, words: list[str]) -> NodeReady | None:
+    """The node from the words after `ready`; None where they are not whole."""
+    try:
+        host, boot, cpus, memory = words
+        return NodeReady(node, host, boot, numbers(cpus), int(memory) * 1024)
+    except ValueError:
+        return None
+
+
+def note(node: str, words: list[str]) -> NodeNote:
+    """A remark from the words after `note`."""
+    text = " ".join(words)
+    return NodeNote(node, _NOTES.get(text, text))
+
+
+def node_log(data: bytes, node: str, nonce: str) -> list[TaskEnded]:
+    """The attempts that ended on a node, from the content of its log.
+
+    A last line that is not whole is not there; lines of others (without the nonce) are passed over.
+    """
+    found = []
+    for line in data.split(b"\n")[:-1]:
+        words = line.decode("ascii", "replace").split(" ")
+        if words[:2] == [nonce, "end"] and (end := ended(node, words[2:])) is not None:
+            found.append(end)
+    return found
