@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from flowrules.app.finishing import Promised, finish
 from flowrules.app.settings import RunSettings
 from flowrules.errors import FlowrulesError
 from flowrules.expr.section import evaluate_named
@@ -20,8 +21,8 @@ from flowrules.plan.build import Planned
 from flowrules.plan.command import JobValues, files_of
 from flowrules.plan.fingerprint import plain
 from flowrules.record.disk import Disk
-from flowrules.record.logs import leave_log, remove_if_empty, tail_of, write_benchmark
-from flowrules.record.outputs import check_outputs, file_record, keep_aside, prepare, protect, remove_outputs
+from flowrules.record.logs import remove_if_empty, tail_of
+from flowrules.record.outputs import file_record, prepare
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """Variables by which numerical libraries learn how many threads they may start."""
@@ -150,55 +151,16 @@ class Workshop:
         record.exit, record.error = outcome.exit, outcome.error
         record.started, record.ended = outcome.started, outcome.ended
         record.cpu, record.memory = outcome.cpu, outcome.memory
-        failed = record.exit != 0
-        if not failed:  # an error that comes with status 0 is a remark, such as on processes left behind
-            checked = check_outputs(self._disk, outputs_of(job), self._hash_limit)
-            if checked.missing and patient and not checked.problems:
-                return None
-            record.outputs = checked.records
-            problems = [*checked.problems, *map(_not_made, checked.missing)]
-            failed = bool(problems)
-            record.error = "; ".join(filter(None, [*problems, record.error]))
-        record.status = "failed" if failed else "done"
-        self._leave_beside(job, record)
+        files = Promised(outputs_of(job), files_of(job.rule.logs, job), files_of(job.rule.benchmarks, job))
+        keep = self._settings.keep_incomplete
+        if not finish(self._disk, record, files, patient=patient, hash_limit=self._hash_limit, keep_incomplete=keep):
+            return None
         if record.status == "done":
             self.fresh.update((made.path, made) for made in record.outputs)
-            for path, flags in outputs_of(job):
-                if flags.protected:
-                    protect(self._disk, path)
         else:
-            record.outputs = []
-            record.error = "; ".join(filter(None, [record.error, *self._discard(job)]))
+            for path in job.outputs:
+                self.fresh.pop(path, None)
         return record
-
-    def _leave_beside(self, job: Job, record: Record) -> None:
-        """The rule's log gets what the job said, unless it wrote it itself; its benchmark file gets what it took."""
-        logs, benchmarks = files_of(job.rule.logs, job), files_of(job.rule.benchmarks, job)
-        self._disk.forget((*logs, *benchmarks))
-        try:
-            for path in logs:
-                leave_log(self._disk.locate(record.log), self._disk.locate(path))
-            if record.status == "done":
-                for path in benchmarks:
-                    write_benchmark(self._disk.locate(path), record)
-        except OSError as error:
-            record.status = "failed"
-            record.error = f"`{error.filename}` cannot be written: {(error.strerror or str(error)).lower()}"
-
-    def _discard(self, job: Job) -> list[str]:
-        """Removes what a failed attempt left, or keeps it aside; what went wrong, in sentences."""
-        for path in job.outputs:
-            self.fresh.pop(path, None)
-        if not self._settings.keep_incomplete:
-            return remove_outputs(self._disk, outputs_of(job))
-        problems = []
-        for path, flags in outputs_of(job):
-            if not flags.update:
-                try:
-                    keep_aside(self._disk, path)
-                except FlowrulesError as error:
-                    problems.append(error.message)
-        return problems
 
     def tail(self, log: str, lines: int) -> str:
         """The last lines of a log, "" where there is none."""
@@ -256,10 +218,6 @@ class Workshop:
 def outputs_of(job: Job) -> list[tuple[str, Flags]]:
     """Each output of a job with its flags."""
     return [(path, output.flags) for output, path in zip(job.rule.outputs, job.outputs, strict=True)]
-
-
-def _not_made(path: str) -> str:
-    return f"the output `{path}` was not made"
 
 
 def _mpirun(values: JobValues) -> str:

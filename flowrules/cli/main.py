@@ -32,6 +32,9 @@ COMMANDS = {
     "completion": ("tidy", "Print the completion script of a shell."),
 }
 
+HIDDEN = {"run-block": "block"}
+"""Commands that the program itself calls, in job scripts; help does not show them."""
+
 
 class Commands(Helped, click.Group):
     """A group that loads its commands late, and takes anything that is no command as arguments of `run`."""
@@ -42,10 +45,10 @@ class Commands(Helped, click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of a name, imported now."""
-        if name not in COMMANDS:
+        if name not in COMMANDS and name not in HIDDEN:
             return None
-        module = import_module(f"flowrules.cli.{COMMANDS[name][0]}")
-        command = getattr(module, f"{name}_command")
+        home = HIDDEN[name] if name in HIDDEN else COMMANDS[name][0]
+        command = getattr(import_module(f"flowrules.cli.{home}"), f"{name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 
@@ -82,7 +85,7 @@ class Commands(Helped, click.Group):
         return found + [item for item in more if not found or item.type != "file"]
 
 
-OWN_WORDS = [[word] for word in (*COMMANDS, "--help", "-h", "--version", "-V")]
+OWN_WORDS = [[word] for word in (*COMMANDS, *HIDDEN, "--help", "-h", "--version", "-V")]
 """First words that are not for `run`."""
 
 

@@ -81,7 +81,7 @@ def check_outputs(disk: Disk, outputs: Sequence[tuple[str, Flags]], hash_limit: 
         if flags.touch:
             _touch(disk, path, checked)
         try:
-            stamp = disk.stat(path) or _listed(disk, path)
+            stamp = disk.stat(path) or look_again(disk, path)
         except FlowrulesError as error:
             checked.problems.append(error.message)
             continue
@@ -96,6 +96,19 @@ def check_outputs(disk: Disk, outputs: Sequence[tuple[str, Flags]], hash_limit: 
             if problem is not None:
                 checked.problems.append(problem)
     return checked
+
+
+def look_again(disk: Disk, path: str) -> Stamp | None:
+    """A look at a path that seems absent after its folder was listed, which ends what a client remembers of names."""
+    location = disk.locate(path)
+    folder, name = os.path.split(location)
+    try:
+        if name not in os.listdir(folder or "."):
+            return None
+    except OSError:
+        return None
+    disk.forget([path])
+    return disk.stat(path)
 
 
 def file_record(disk: Disk, path: str, hash_limit: int = HASH_LIMIT) -> FileRecord | None:
@@ -259,19 +272,6 @@ def _touch(disk: Disk, path: str, checked: Checked) -> None:
     except OSError as error:
         checked.problems.append(_failed("touch", path, error).message)
     disk.forget([path])
-
-
-def _listed(disk: Disk, path: str) -> Stamp | None:
-    """A look at a path that seems absent after its folder was listed, which ends what a client remembers of names."""
-    location = disk.locate(path)
-    folder, name = os.path.split(location)
-    try:
-        if name not in os.listdir(folder or "."):
-            return None
-    except OSError:
-        return None
-    disk.forget([path])
-    return disk.stat(path)
 
 
 def _wrong_kind(path: str, flags: Flags, stamp: Stamp) -> str | None:
