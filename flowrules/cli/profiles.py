@@ -33,7 +33,7 @@ def profiles_command() -> None:
 
     \b
     flowrules profiles list             what profiles there are
-    flowrules profiles show polaris     every value in force, and where it comes from
+    flowrules profiles show polaris     every value in force, and whence
     flowrules profiles check polaris    compare it with this machine
     """
 
@@ -61,7 +61,7 @@ def list_command(form: str) -> int:
     return 0
 
 
-@profiles_command.command("show", cls=Sections)
+@profiles_command.command("show", cls=Sections, short_help="Show what is in force, and where it comes from.")
 @click.argument("name", metavar="NAME")
 @overriding
 @format_option(["text", "json"])
@@ -81,7 +81,7 @@ def show_command(name: str, sets: tuple[str, ...], launcher: str | None, form: s
     return 0
 
 
-@profiles_command.command("check", cls=Sections)
+@profiles_command.command("check", cls=Sections, short_help="Check a profile, and compare it with this machine.")
 @click.argument("name", metavar="NAME")
 @overriding
 @format_option(["text", "json"])
