@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flowrules.cli.completing import complete_profiles
 from flowrules.cli.options import Sections, format_option
 from flowrules.cli.texts import Helped, output
 
@@ -62,7 +63,7 @@ def list_command(form: str) -> int:
 
 
 @profiles_command.command("show", cls=Sections, short_help="Show what is in force, and where it comes from.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=complete_profiles)
 @overriding
 @format_option(["text", "json"])
 def show_command(name: str, sets: tuple[str, ...], launcher: str | None, form: str) -> int:
@@ -82,7 +83,7 @@ def show_command(name: str, sets: tuple[str, ...], launcher: str | None, form: s
 
 
 @profiles_command.command("check", cls=Sections, short_help="Check a profile, and compare it with this machine.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=complete_profiles)
 @overriding
 @format_option(["text", "json"])
 def check_command(name: str, sets: tuple[str, ...], launcher: str | None, form: str) -> int:

@@ -175,6 +175,20 @@ def test_check_local(desk) -> None:
     assert findings(desk, 0, "local")["node"][0] == "note"
 
 
+def test_completion(desk) -> None:
+    from click.shell_completion import ShellComplete
+
+    from flowrules.cli.main import cli
+
+    def offered(*words: str) -> list[str]:
+        complete = ShellComplete(cli, {}, "flowrules", "_FLOWRULES_COMPLETE")
+        return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
+
+    assert offered("profiles", "") == ["list", "show", "check"]
+    assert offered("profiles", "show", "p") == ["pbs", "perlmutter", "polaris"]
+    assert offered("profiles", "check", "./m") == ["./m"], "files are the shell's"
+
+
 def test_help_of_each(desk) -> None:
     for command in ("list", "show", "check"):
         text = desk.ok("profiles", command, "--help")

@@ -143,6 +143,7 @@ MISTAKES: dict[str, tuple[str, Overrides]] = {
         ("set-below-a-value", with_node("blocks: 3\n"), Overrides(sets=("blocks.nodes=2",))),
         ("set-contradiction", with_node(QUEUES), Overrides(sets=("blocks.nodes=5",), launcher="local")),
         ("launcher", with_node(""), Overrides(launcher="mpi")),
+        ("set-bytes", with_node(""), Overrides({"FLOWRULES_SET_BLOCKS__MAX": "\udcff"}, ("blocks.nodes=\udcff",))),
         (
             "environment",
             with_node(""),
