@@ -34,7 +34,7 @@ def check_profile(profile: Profile, environ: Mapping[str, str]) -> list[Finding]
     """What was looked at, and whether it is as the profile says. The profile itself is valid already."""
     inside = profile.scheduler == "none" or bool(environ.get(INSIDE[profile.scheduler]))
     return [
-        Finding("ok", "profile.yaml", f"{len(profile.origins)} keys, no mistakes"),
+        Finding("ok", "profile.yaml", "no mistakes"),
         *_commands(profile, inside, environ),
         *_script(profile),
         *(_node(profile, environ) if inside else _elsewhere(profile)),

@@ -48,7 +48,7 @@ def open_profile(
     folder = find_profile(name, environ)
     overrides = Overrides(environ, tuple(sets), launcher)
     source = _source(folder)
-    called = os.path.basename(os.path.abspath(folder)) if _is_path(name) else name
+    called = os.path.basename(folder) if _is_path(name) else name
     # which template is needed is known only when the scheduler is
     profile = load_profile(source, called, overrides)
     template = _template(folder, profile.scheduler)
@@ -56,7 +56,7 @@ def open_profile(
 
 
 def find_profile(name: str, environ: Mapping[str, str]) -> str:
-    """The folder of a profile: a path as it is, a name in the user's folder, then among those of the program.
+    """The absolute folder of a profile: a path as it is, a name in the user's folder, then among those of the program.
 
     Raises:
         UsageError: there is none; names those there are.
@@ -65,7 +65,7 @@ def find_profile(name: str, environ: Mapping[str, str]) -> str:
         folder = os.path.dirname(name) or "." if os.path.basename(name) == FILE else name.rstrip("/") or "/"
         if not os.path.isfile(os.path.join(folder, FILE)):
             raise UsageError(f"there is no profile in `{folder}`", f"a profile is a folder with a file `{FILE}`")
-        return folder
+        return os.path.abspath(folder)
     for place in profile_folders(environ):
         folder = os.path.join(place, name)
         if name and os.path.isfile(os.path.join(folder, FILE)):
@@ -125,7 +125,7 @@ def _source(folder: str) -> Source:
     except OSError as error:
         raise UsageError(f"the profile `{path}` cannot be read: {(error.strerror or str(error)).lower()}") from None
     near = os.path.relpath(path)
-    return decode_source(path if near.startswith("..") or len(near) > len(path) else near, data, folder)
+    return decode_source(path if near.startswith("..") else near, data, folder)
 
 
 def _about(folder: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flowrules.cli.completing import complete_profiles
 from flowrules.cli.options import Sections, format_option
 from flowrules.cli.texts import Helped, output
 
@@ -33,7 +34,7 @@ def profiles_command() -> None:
 
     \b
     flowrules profiles list             what profiles there are
-    flowrules profiles show polaris     every value in force, and where it comes from
+    flowrules profiles show polaris     every value in force, and whence
     flowrules profiles check polaris    compare it with this machine
     """
 
@@ -61,8 +62,8 @@ def list_command(form: str) -> int:
     return 0
 
 
-@profiles_command.command("show", cls=Sections)
-@click.argument("name", metavar="NAME")
+@profiles_command.command("show", cls=Sections, short_help="Show what is in force, and where it comes from.")
+@click.argument("name", metavar="NAME", shell_complete=complete_profiles)
 @overriding
 @format_option(["text", "json"])
 def show_command(name: str, sets: tuple[str, ...], launcher: str | None, form: str) -> int:
@@ -81,8 +82,8 @@ def show_command(name: str, sets: tuple[str, ...], launcher: str | None, form: s
     return 0
 
 
-@profiles_command.command("check", cls=Sections)
-@click.argument("name", metavar="NAME")
+@profiles_command.command("check", cls=Sections, short_help="Check a profile, and compare it with this machine.")
+@click.argument("name", metavar="NAME", shell_complete=complete_profiles)
 @overriding
 @format_option(["text", "json"])
 def check_command(name: str, sets: tuple[str, ...], launcher: str | None, form: str) -> int:

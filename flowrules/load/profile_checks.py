@@ -75,7 +75,7 @@ class _Checker:
             return
         reserved = set(node.reserved)
         self._threads_exist(node.reserved, "node.reserved", "node", "reserved")
-        if len(reserved & set(range(node.cpus))) == node.cpus:
+        if sum(cpu < node.cpus for cpu in reserved) == node.cpus:
             message = f"`node.reserved` leaves jobs none of the {node.cpus} hardware threads"
             self._problems.error("F806", message, self._span("node", "reserved"))
         owner: dict[int, int] = {}

@@ -69,6 +69,9 @@ def _set(root: Node, path: tuple[str, ...], source: Source, begin: int, end: int
     """The tree with one value set; the text after `=`, which stands at ``end``, is read as YAML."""
     here = Span(source, begin, end)
     dotted = ".".join(path)
+    if any("\ud800" <= char <= "\udfff" for char in source.text):
+        problems.error("F812", f"`{dotted}` is set to what is not UTF-8 text", here)
+        return root
     if general(dotted) is None:
         _unknown(path, here, problems)
         return root

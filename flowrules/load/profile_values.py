@@ -79,7 +79,8 @@ class Values:
         """A whole number."""
         value, least = node.value, _key(path).least
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
-            self.wrong(node, path, f"a whole number from {least} to {MOST:,}")
+            much = isinstance(value, int) and value > MOST
+            self.wrong(node, path, f"a whole number from {least} {f'to {MOST:,}' if much else 'on'}")
             return None
         return value
 
@@ -238,7 +239,7 @@ class Values:
         value = node.value
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         if not isinstance(text, str):
-            self.wrong(node, path, "a list of hardware threads such as `24-31,56-63`", "put it in quotes")
+            self.wrong(node, path, "text such as `24-31,56-63`")
             return None
         found: dict[int, None] = {}
         for part in text.split(","):

@@ -68,12 +68,16 @@ class _Reader:
         simple = self._section(root, "")
         options = {key: self._options(top.get(key), key) for key in ("pbs", "slurm")}
         scheduler = cast(Any, simple.get("scheduler", "none"))
+        others = {"pbs", "slurm"} - {scheduler}
+        before = len(self._problems)
+        node = self._node(top.get("node"))
+        node_is_right = len(self._problems) == before
         profile = Profile(
             name=name,
             folder=source.folder,
             scheduler=scheduler,
             launcher=cast(Any, simple.get("launcher", "local")),
-            node=self._node(top.get("node")),
+            node=node,
             blocks=BlockShape(**self._section(top.get("blocks"), "blocks")),
             queue=cast(str, simple.get("queue", "auto")),
             queues=self._queues(top.get("queues")),
@@ -81,10 +85,10 @@ class _Reader:
             worker_init=cast(str, simple.get("worker_init", "")),
             template=template,
             latency_wait=cast(float, simple.get("latency_wait", _default("latency_wait"))),
-            origins=dict(_origins(root)),
+            origins={key: text for key, text in _origins(root) if key.partition(".")[0] not in others},
         )
-        missing = scheduler != "none" and (top.get("node") is None or "cpus" not in top["node"].children)
-        if missing and (top.get("node") is None or isinstance(top["node"].value, dict)):
+        # a mistake in the section may be the reason why nothing is found in it
+        if scheduler != "none" and profile.origins["node.cpus"] == DEFAULT and node_is_right:
             span = root.keys["node"] if "node" in root.keys else Span(source, 0, 0)
             hint = "write `node: {cpus: 64}`, the hardware threads of one node"
             self._problems.error("F805", f"with `scheduler: {scheduler}` a profile says `node.cpus`", span, hint)

@@ -147,9 +147,10 @@ def candidates(profile: Profile) -> tuple[Queue, ...]:
 def no_queue(queues: Sequence[Queue], nodes: int, walltime: float) -> str:
     """A sentence for a block that fits nowhere, with what is missing for each queue."""
     block = f"a block of {_nodes(nodes)} for {_time(walltime)}"
-    told = [f"`{queue.name}`: {', '.join(lacks(queue, nodes, walltime))}" for queue in queues]
-    where = f"the queue {told[0]}" if len(told) == 1 else f"any queue ({'; '.join(told)})"
-    return f"{block} does not fit {where}"
+    told = [(queue.name, ", ".join(lacks(queue, nodes, walltime))) for queue in queues]
+    if len(told) == 1:
+        return f"{block} does not fit the queue `{told[0][0]}`: {told[0][1]}"
+    return f"{block} fits no queue ({'; '.join(f'`{name}`: {missing}' for name, missing in told)})"
 
 
 def way_out(queues: Sequence[Queue], nodes: int, walltime: float) -> str | None:
