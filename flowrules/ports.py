@@ -70,6 +70,9 @@ class History(Protocol):
     def unfinished(self, output: str) -> bool:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
 
+    def rule_times(self) -> Mapping[str, float]:
+        """Mean seconds of the latest successful attempts of each rule, by its name."""
+
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""
 

@@ -39,13 +39,15 @@ def dry_run(
     planned = plan(workflow, request, disk, Store.open(read_only=True))
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
+    packing = _packing(planned, request, output)
     drawn = None
     if dag is not None:
         from flowrules.show.dag import render_dag
 
         drawn = render_dag(planned.plan, dag, "jobs", color=output.color)
     if form == "json":
-        output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn))
+        extra = None if packing is None else packing[0]
+        output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn, packing=extra))
         return 0
     if drawn is not None and dag != "text":
         output.text(drawn)
@@ -56,9 +58,30 @@ def dry_run(
         color, width = output.color, output.columns
         for line in plan_lines(planned.plan, verbose=verbose, color=color, width=width, command=command, needs=needs):
             output.line(line)
+        for line in packing[1] if packing is not None else ():
+            output.line(line)
     if drawn is not None:
         output.line(f"\n{drawn}")
     return 0
+
+
+def _packing(planned: Planned, request: Request, output: Output) -> tuple[Mapping[str, object], list[str]] | None:
+    """The packing as JSON values and as lines; None where the call names no batch profile."""
+    if request.batch is None:
+        return None
+    import os
+
+    from flowrules.app.batch import profile_of
+    from flowrules.app.packing import machine_of, packed
+    from flowrules.show.packing import packing_lines, packing_object
+
+    profile = profile_of(request.batch, os.environ)
+    if profile.scheduler == "none":
+        return None
+    packing, shown = packed(planned, request, profile)
+    machine = machine_of(profile, sandbox=request.batch.sandbox)
+    lines = packing_lines(packing, shown, machine, width=output.columns, color=output.color)
+    return packing_object(packing, shown), list(lines)
 
 
 def commands_of(planned: Planned, config: Mapping[str, object]) -> Callable[[Job], str]:

@@ -18,9 +18,6 @@ from flowrules.plan.group import groups_of
 Held: TypeAlias = Mapping[int, tuple[str, int]]
 """Jobs that blocks of earlier drivers hold, each with the block and the number of the attempt."""
 
-SAMPLE = 50
-"""Records of a rule that are looked at for its expected run time."""
-
 
 class Intake:
     """Turns jobs of a plan into what the scheduler takes, each once.
@@ -33,7 +30,7 @@ class Intake:
         self.known: set[int] = set()
         self._sizer = sizer
         self._retries = retries
-        self._expected = expected_times(planned)
+        self._expected = planned.judge.history.rule_times()
         self._held = held or {}
         self._groups: list[str | None] = []
 
@@ -49,14 +46,16 @@ class Intake:
             if not active[number] or number in self.known or number in held:
                 continue
             self.known.add(number)
+            need, limit = self._sized(planned, job, 1)
             jobs.append(
                 SchedJob(
                     id=number,
                     needs=tuple([n for n in plan.needs[number] if active[n]]),
                     check=plan.decisions[number] is Decision.MAY,
-                    need=self.need(planned, job),
+                    need=need,
                     priority=planned.commands.priority(job),
-                    expected=self.expected(planned, job),
+                    expected=self._expect(job, limit),
+                    limit=limit,
                     retries=self.retries(planned, job),
                     group=groups[number],
                     local=job.rule.local,
@@ -71,41 +70,30 @@ class Intake:
 
     def expected(self, planned: Planned, job: Job) -> float:
         """Seconds a job is expected to take: what its rule took before, else its walltime, else one."""
-        known = self._expected.get(job.rule.index)
-        if known is not None:
-            return known
-        try:
-            limit = planned.commands.values(job, params=False).resources.get("walltime")
-        except FlowfileError:
-            return 1.0
-        return max(float(limit.amount), 1e-3) if isinstance(limit, Quantity) else 1.0
+        return self._expect(job, self._sized(planned, job, 1)[1])
+
+    def _expect(self, job: Job, limit: float | None) -> float:
+        known = self._expected.get(job.rule.name, limit)
+        return 1.0 if known is None else max(known, 1e-3)
 
     def need(self, planned: Planned, job: Job, attempt: int = 1) -> Need:
         """What a job occupies; sizes of inputs that do not exist yet count as nothing until it starts.
 
         Raises:
-            FlowfileError: it asks for more than this machine has.
+            FlowfileError: it asks for more than there is.
         """
+        return self._sized(planned, job, attempt)[0]
+
+    def _sized(self, planned: Planned, job: Job, attempt: int) -> tuple[Need, float | None]:
+        """What a job occupies, and its declared walltime in seconds."""
         try:
             values = planned.commands.values(job, attempt, params=False)
         except FlowfileError:
-            return self._sizer.clip(job, 1, {})
-        return self._sizer.clip(job, values.threads, values.resources)
+            return self._sizer.clip(job, 1, {}), None
+        limit = values.resources.get("walltime")
+        need = self._sizer.clip(job, values.threads, values.resources)
+        return need, float(limit.amount) if isinstance(limit, Quantity) else None
 
     def retries(self, planned: Planned, job: Job) -> int:
         """How many further attempts a failure of a job is given."""
         return planned.commands.retries(job, self._retries)
-
-
-def expected_times(planned: Planned) -> dict[int, float]:
-    """Mean run time of each rule, seconds, from the records of jobs in this plan."""
-    sums: dict[int, list[float]] = {}
-    history = planned.judge.history
-    for job, decision in zip(planned.plan.jobs, planned.plan.decisions, strict=True):
-        times = sums.setdefault(job.rule.index, [])
-        if decision is Decision.SKIP or len(times) >= SAMPLE or not job.outputs:
-            continue
-        record = history.last(job.outputs[0])
-        if record is not None:
-            times.append(record.elapsed)
-    return {rule: max(sum(times) / len(times), 1e-3) for rule, times in sums.items() if times}

@@ -18,13 +18,12 @@ from flowrules.app.intake import Intake
 from flowrules.app.settings import RunSettings
 from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
+from flowrules.model.dispatch import DispatchAction, DispatchEvent
 from flowrules.model.events import (
-    Action,
     Blocked,
     Check,
     Checked,
     Ended,
-    Event,
     Finished,
     Kill,
     Skipped,
@@ -59,12 +58,14 @@ class Result:
 
     Attributes:
         done, skipped, failed, blocked: ids of jobs.
+        stranded: ids of jobs that no block could be had for.
     """
 
     done: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     blocked: list[int] = field(default_factory=list)
+    stranded: list[int] = field(default_factory=list)
     interrupted: bool = False
 
 
@@ -117,7 +118,7 @@ class Loop:
         self._beat, self._beat_seconds = parts.beat
         self._beat_at = time.monotonic()
         self._temps = Temps(parts.disk)
-        self._events: list[Event] = []
+        self._events: list[DispatchEvent] = []
         self._running: dict[int, Attempt] = {}
         self._to_start: list[Attempt] = []
         self._late: list[tuple[Attempt, Outcome, float]] = []
@@ -135,6 +136,10 @@ class Loop:
         """Ask the run to end: once, and running jobs end; twice, and they are killed. Safe in a signal handler."""
         self._stops += 1
 
+    def hang_up(self) -> None:
+        """The terminal is gone, or the system ends the process: kill what runs. Safe in a signal handler."""
+        self._stops += 2
+
     def run(self) -> Result:
         """Runs until nothing more can be done.
 
@@ -147,6 +152,9 @@ class Loop:
         if self._error is not None:
             raise self._error
         return self.result
+
+    def wind_up(self) -> None:
+        """What is left to be waited for when all jobs are settled; on this machine nothing is."""
 
     def _turn(self) -> None:
         """Handle what is known, then wait for something to happen."""
@@ -236,7 +244,7 @@ class Loop:
 
     # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _perform(self, action: Action) -> None:
+    def _perform(self, action: DispatchAction) -> None:
         if isinstance(action, Start):
             self._prepare(action)
         elif isinstance(action, Check):

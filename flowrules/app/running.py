@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from flowrules.app.attempt import Workshop
 from flowrules.app.hooks import run_hooks
 from flowrules.app.intake import Intake
-from flowrules.app.loop import Loop, Parts, Result
+from flowrules.app.loop import Loop, Result
 from flowrules.app.resources import sizer
-from flowrules.app.session import disk_of, load, plan, replanner
+from flowrules.app.session import disk_of, load, plan
+from flowrules.app.setting import Setting
 from flowrules.app.settings import Request, RunSettings, Source
 from flowrules.app.temps import remove_leftovers
 from flowrules.app.touch import touch
@@ -28,14 +29,16 @@ from flowrules.model.events import Capacity
 from flowrules.model.plan import Plan
 from flowrules.model.progress import RunSummary
 from flowrules.model.workflow import Workflow
-from flowrules.plan.build import Planned
 from flowrules.ports import Observer
-from flowrules.record.disk import Disk
-from flowrules.record.lock import BEAT_SECONDS, HeldLock, acquire
+from flowrules.record.disk import STATE_FOLDER, Disk
+from flowrules.record.lock import HeldLock, acquire
 from flowrules.record.owner import Owner
 from flowrules.record.store import Store
 from flowrules.schedule.core import Scheduler
 from flowrules.show.output import Output
+
+if TYPE_CHECKING:
+    from flowrules.app.batch import Campaign
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -53,7 +56,7 @@ class Run:
         """The documented exit status."""
         if self.result.interrupted:
             return INTERRUPTED
-        return FAILED if self.result.failed or self.result.blocked else DONE
+        return FAILED if self.result.failed or self.result.blocked or self.result.stranded else DONE
 
 
 def run(source: Source, request: Request, output: Output, form: str, *, verbose: bool, quiet: bool) -> int:
@@ -86,6 +89,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         stack.callback(store.close)
         for warning in store.warnings:
             observer.message(warning)
+        campaign = _campaign(request, lock, store, observer)
         planned = plan(workflow, request, disk, store)
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
@@ -96,7 +100,8 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         if request.run.touch:
             result = touch(planned, disk, store, observer, run_id)
         elif planned.plan.to_run() or planned.plan.may_run():
-            result, plan_in_the_end = _run_jobs(workflow, request, disk, observer, lock, store, planned, run_id, stack)
+            setting = Setting(workflow, request, disk, observer, lock, store, planned, run_id, stack)
+            result, plan_in_the_end = _run_jobs(setting, campaign)
         else:
             result = Result()
         done = Run(result, plan_in_the_end, time.monotonic() - begun)
@@ -104,56 +109,56 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         return done
 
 
-def _run_jobs(
-    workflow: Workflow,
-    request: Request,
-    disk: Disk,
-    observer: Observer,
-    lock: HeldLock,
-    store: Store,
-    planned: Planned,
-    run_id: str,
-    stack: ExitStack,
-) -> tuple[Result, Plan]:
-    settings = request.run
-    capacity = capacity_of(settings)
-    guard = start_guard(run_id, [lock.fileno()])
-    stack.callback(guard.close)
-    executor = LocalExecutor(run_id, grace=settings.grace)
-    stack.callback(executor.close)
-    workshop = Workshop(
-        disk,
-        settings,
-        workflow.config,
-        machine.gpu_variable() if capacity.gpus else None,
-        machine.host(),
-        run_id,
-        request.policy.hash_limit,
-    )
-    loop = Loop(
-        Parts(
-            planned,
-            replanner(workflow, request, disk, store),
-            Scheduler(capacity, max_jobs=None, keep_going=settings.keep_going),
-            executor,
-            workshop,
-            Intake(planned, sizer(capacity, observer.message), settings.retries),
-            store,
-            disk,
-            observer,
-            settings,
-            beat=(lock.beat, BEAT_SECONDS),
-        )
-    )
-    store.begin_run(run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
+def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer) -> Campaign | None:
+    """The campaign of a call that names a profile with a batch system.
+
+    Raises:
+        StateError: blocks of an earlier campaign still run, and the call would run their jobs beside them.
+    """
+    if request.batch is None:
+        if os.path.isdir(f"{STATE_FOLDER}/blocks"):
+            from flowrules.app.batch import refuse_beside_blocks
+
+            refuse_beside_blocks()
+        return None
+    from flowrules.app.batch import hold_blocks
+
+    return hold_blocks(request.batch, request, lock, store, observer)
+
+
+def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan]:
+    store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
+    guard = start_guard(setting.run_id, [lock.fileno()])
+    setting.stack.callback(guard.close)
+    executor = LocalExecutor(setting.run_id, grace=setting.request.run.grace)
+    setting.stack.callback(executor.close)
+    loop: Loop
+    if campaign is None:
+        loop = _local_loop(setting, executor)
+    else:
+        from flowrules.app.batch import campaign_loop
+
+        loop = campaign_loop(campaign, setting, executor)
+    store.begin_run(setting.run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
     run_hooks(workflow, "start", observer)
     with _signals(loop, executor):
         result = loop.run()
-    ok = not (result.failed or result.blocked or result.interrupted)
+        loop.wind_up()
+    ok = not (result.failed or result.blocked or result.stranded or result.interrupted)
     run_hooks(workflow, "success" if ok else "error", observer)
     counts = {"done": len(result.done), "failed": len(result.failed), "blocked": len(result.blocked)}
-    store.end_run(run_id, time.time(), counts)
+    store.end_run(setting.run_id, time.time(), counts)
     return result, loop.book.plan
+
+
+def _local_loop(setting: Setting, executor: LocalExecutor) -> Loop:
+    """The loop of a run on this machine."""
+    settings = setting.request.run
+    capacity = capacity_of(settings)
+    intake = Intake(setting.planned, sizer(capacity, setting.observer.message), settings.retries)
+    scheduler = Scheduler(capacity, max_jobs=None, keep_going=settings.keep_going)
+    variable = machine.gpu_variable() if capacity.gpus else None
+    return Loop(setting.parts(scheduler, executor, setting.workshop(variable), intake))
 
 
 def _take_over(lock: HeldLock, observer: Observer) -> None:
@@ -181,12 +186,13 @@ def capacity_of(settings: RunSettings) -> Capacity:
 
 @contextmanager
 def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
-    """Ctrl-C ends the run: once, and running jobs end; twice, or SIGTERM or SIGHUP, and they are killed."""
+    """Ctrl-C ends the run, twice kills what runs; SIGTERM and SIGHUP kill at once, or leave blocks to themselves."""
 
     def asked(number: int, frame: FrameType | None) -> None:
-        loop.stop()
-        if number != signal.SIGINT:
+        if number == signal.SIGINT:
             loop.stop()
+        else:
+            loop.hang_up()
         executor.wake()
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -54,10 +54,30 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """Where blocks are asked for.
+
+    Attributes:
+        profile: name or path; sets: ``KEY=VALUE`` texts; launcher: in place of the profile's.
+        sandbox: the batch system and its nodes are emulated on this machine.
+        max_jobs: most jobs at once in all blocks; None for as many as fit.
+        local_cores: most jobs at once beside the driver.
+    """
+
+    profile: str
+    sets: tuple[str, ...] = ()
+    launcher: str | None = None
+    sandbox: bool = False
+    max_jobs: int | None = None
+    local_cores: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """A whole call: targets, policy and settings."""
+    """A whole call: targets, policy and settings; ``batch`` where a profile is named."""
 
     targets: tuple[str, ...] = ()
     policy: Policy = DEFAULT
     commands: CommandSettings = NO_SETTINGS
     run: RunSettings = field(default_factory=RunSettings)
+    batch: BatchSettings | None = None

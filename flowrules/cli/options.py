@@ -115,6 +115,13 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def overriding(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--set` and `--launcher`."""
+    text = "Set a key of the profile; dotted keys, YAML values. May be repeated."
+    function = click.option("--launcher", metavar="NAME", help="Set how work is started on nodes.")(function)
+    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=text)(function)
+
+
 def format_option(choices: Sequence[str], default: str = "text") -> Decorator:
     """`--format`."""
     return click.option(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 import click
 
 from flowrules.cli.completing import complete_profiles
-from flowrules.cli.options import Sections, format_option
+from flowrules.cli.options import Sections, format_option, overriding
 from flowrules.cli.texts import Helped, output
 
 
@@ -19,13 +17,6 @@ class Profiles(Helped, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order in which help shows them."""
         return list(self.commands)
-
-
-def overriding(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--set` and `--launcher`."""
-    text = "Set a key of the profile; dotted keys, YAML values. May be repeated."
-    function = click.option("--launcher", metavar="NAME", help="Set how work is started on nodes.")(function)
-    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=text)(function)
 
 
 @click.group("profiles", cls=Profiles)

@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
-from flowrules.app.settings import Request, RunSettings
+from flowrules.app.settings import BatchSettings, Request, RunSettings
 from flowrules.cli.completing import complete_rules, complete_targets
 from flowrules.cli.options import (
     FILE,
+    FOLDER,
     Sections,
     amount,
     format_option,
     key_values,
     number,
+    overriding,
     source_of,
     source_options,
 )
@@ -50,6 +52,7 @@ SECTIONS = {
         "set_resources",
         "set_threads",
     ),
+    "Where it runs": ("profile", "sets", "launcher", "sandbox", "local_cores", "write_scripts"),
     "What is shown": ("print_commands", "quiet", "verbose", "form", "log_file", "help"),
 }
 
@@ -131,6 +134,22 @@ SECTIONS = {
     metavar="SECONDS",
     help="How long an output may take to appear.",
 )
+@click.option("--profile", metavar="NAME", help="Run in batch jobs as this profile (a name or path) says.")
+@overriding
+@click.option("--sandbox", is_flag=True, help="Emulate the profile's batch system and nodes on this machine.")
+@click.option(
+    "--local-cores",
+    type=str,
+    callback=number(1),
+    metavar="N",
+    help="With a batch profile: jobs at once beside the driver, of rules with `local: true`.",
+)
+@click.option(
+    "--write-scripts",
+    type=FOLDER,
+    metavar="DIR",
+    help="With a batch profile: write the job scripts of the packing there, submit nothing.",
+)
 @click.option("--log", "log_file", type=FILE, metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])
 def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
@@ -141,8 +160,13 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules -j 4 results/all.csv    make one file, on 4 cores
     flowrules -k -R align             run rule `align` again, go on after failures
     flowrules -C samples=3            with another config value
+    flowrules -j 64 --profile polaris              in packed batch jobs, 64 jobs at once
+    flowrules -n --profile polaris --sandbox       how jobs would be packed; without -n, tried on this machine
     """
+    scripts = options.pop("write_scripts")
     request = request_of(options)
+    if scripts is not None and request.batch is None:
+        raise UsageError("`--write-scripts` goes with `--profile`")
     out = output(options.pop("log_file"))
     verbose, quiet, form = options["verbose"], options["quiet"], options.pop("form")
     dry, dag = options.pop("dry_run"), options.pop("dag")
@@ -151,6 +175,10 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
         from flowrules.app.dryrun import dry_run
 
         return dry_run(source, request, out, form, verbose=verbose, quiet=quiet, dag=_dag_form(dag, form))
+    if scripts is not None:
+        from flowrules.app.scripts import write_scripts
+
+        return write_scripts(source, request, out, scripts)
     if dag is not None:
         raise UsageError("`--dag` goes with a dry run", "write `flowrules -n --dag`, or `flowrules dag`")
     from flowrules.app.running import run
@@ -202,6 +230,7 @@ def request_of(options: dict[str, Any]) -> Request:
             for name, value in key_values(options.pop("default_resources"), "--default-resources", "mem=4GB")
         },
     )
+    batch = _batch(options)
     run = RunSettings(
         cores=options.pop("jobs"),
         limits={
@@ -215,7 +244,20 @@ def request_of(options: dict[str, Any]) -> Request:
         touch=options.pop("touch"),
         print_commands=options.pop("print_commands"),
     )
-    return Request(tuple(options.pop("targets")), policy, commands, run)
+    return Request(tuple(options.pop("targets")), policy, commands, run, batch)
+
+
+def _batch(options: dict[str, Any]) -> BatchSettings | None:
+    """What the call says of a profile; None where it names none."""
+    profile = options.pop("profile")
+    sets, launcher, sandbox = options.pop("sets"), options.pop("launcher"), options.pop("sandbox")
+    local_cores = options.pop("local_cores")
+    if profile is None:
+        for option, given in (("--set", sets), ("--launcher", launcher), ("--sandbox", sandbox)):
+            if given:
+                raise UsageError(f"`{option}` goes with `--profile`", "`flowrules profiles list` names profiles")
+        return None
+    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores)
 
 
 def _triggers(text: str | None) -> frozenset[str]:

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ COMPACT_BYTES = 16 << 20
 """Size up to which a journal keeps everything; beyond it, what is superseded is dropped once it is the larger part."""
 
 _LONG_LIST = 4_096
+_MOST_TIMED = 2_000
 
 
 @dataclass(slots=True)
@@ -161,6 +163,15 @@ class Store:
     def unfinished(self, output: str) -> bool:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
         return bool(self._open) and key_of(output) in self._open
+
+    def rule_times(self) -> Mapping[str, float]:
+        """Mean seconds of the latest successful attempts of each rule, by its name."""
+        times: dict[str, list[float]] = {}
+        for place in islice(dict.fromkeys(reversed(self._last.values())), _MOST_TIMED):
+            record = self._record(place)
+            if record is not None and record.status == "done":
+                times.setdefault(record.rule, []).append(record.elapsed)
+        return {rule: sum(taken) / len(taken) for rule, taken in times.items()}
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""

@@ -264,12 +264,18 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> list[str]:
 
 
 def render_plan_json(
-    plan: Plan, *, command: Command | None = None, needs: Needs | None = None, dag: str | None = None
+    plan: Plan,
+    *,
+    command: Command | None = None,
+    needs: Needs | None = None,
+    dag: str | None = None,
+    packing: Mapping[str, object] | None = None,
 ) -> str:
     """One object: targets, counts (without collectors), jobs (up-to-date ones too) with files, decision and reasons.
 
     Args:
         dag: where given, JSON text of the DAG, which becomes the member ``dag``.
+        packing: where given, the member ``packing``.
     """
     unknown = set(plan.unknown)
     rows = tally(plan)
@@ -283,6 +289,7 @@ def render_plan_json(
             "warnings": [problem_object(d) for d in plan.warnings],
             "jobs": [_job_object(plan, job, job.id in unknown, command, needs) for job in plan.jobs],
             **({} if dag is None else {"dag": json.loads(dag)}),
+            **({} if packing is None else {"packing": packing}),
         }
     )
 

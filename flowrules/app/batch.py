@@ -1,0 +1,248 @@
+"""A campaign from profile to summary: earlier blocks are found again, the plan is packed, blocks work it off."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flowrules.app.campaign import CampaignLoop, Handed
+from flowrules.app.fleet import OVER, Fleet
+from flowrules.app.intake import Intake
+from flowrules.app.profiles import open_profile
+from flowrules.app.resources import NodeSizer
+from flowrules.app.setting import Setting
+from flowrules.app.settings import BatchSettings, Request
+from flowrules.app.tasks import TaskMaker, unlike
+from flowrules.errors import FlowfileError, StateError
+from flowrules.execute import machine
+from flowrules.execute.batch.choose import batch_system
+from flowrules.execute.local import LocalExecutor
+from flowrules.model.dispatch import BlockPlan
+from flowrules.model.events import SchedJob
+from flowrules.model.job import Job
+from flowrules.model.plan import Decision
+from flowrules.model.profile import Profile
+from flowrules.model.record import Record
+from flowrules.plan.build import Planned
+from flowrules.ports import Observer
+from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.disk import STATE_FOLDER
+from flowrules.record.lock import HeldLock
+from flowrules.record.state import write_atomically
+from flowrules.record.store import Store
+from flowrules.schedule.dispatch import Dispatcher
+from flowrules.schedule.packing import pack
+
+CAMPAIGN: Final = f"{STATE_FOLDER}/campaign"
+"""What marks the blocks of a directory, and how they were last asked for."""
+
+SANDBOX_EVERY: Final = 1.0
+"""Seconds between two questions to the sandbox, which nobody else has to share."""
+
+EVERY: Final = 30.0
+"""Seconds between two questions to a batch system."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A campaign that is held: its profile and its blocks.
+
+    Attributes:
+        held: for each task that a block of an earlier driver holds, the block and what became of it so far.
+        told: names of tasks that ended there.
+    """
+
+    settings: BatchSettings
+    profile: Profile
+    fleet: Fleet
+    held: dict[str, tuple[str, Fate]]
+    told: frozenset[str]
+    epoch: int
+
+
+def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
+    """The profile of a call. With a sandbox nothing is asked of an account, and nodes are started as on one machine.
+
+    Raises:
+        UsageError, FlowfileError: there is no such profile, or it has mistakes.
+    """
+    profile = open_profile(settings.profile, environ, settings.sets, settings.launcher)
+    if settings.sandbox:
+        return replace(profile, launcher="local", options={**profile.options, "required": ()})
+    return profile
+
+
+def hold_blocks(
+    settings: BatchSettings, request: Request, lock: HeldLock, store: Store, observer: Observer
+) -> Campaign | None:
+    """Open the profile, and find the blocks earlier drivers left; what ended in them is in the journal afterwards.
+
+    None for a profile without batch system.
+    """
+    profile = profile_of(settings, os.environ)
+    if profile.scheduler == "none":
+        return None
+    sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None
+    fleet = Fleet(
+        profile,
+        batch_system(profile, sandbox),
+        os.getcwd(),
+        _campaign_id(settings),
+        lock.number,
+        observer.message,
+        lock.look,
+        launcher=profile.launcher,
+        hash_limit=request.policy.hash_limit,
+        keep_incomplete=request.run.keep_incomplete,
+        every=SANDBOX_EVERY if settings.sandbox else EVERY,
+        swept=settings.sandbox,
+    )
+    held: dict[str, tuple[str, Fate]] = {}
+    told: list[str] = []
+    found = fleet.attach()
+    if found:
+        known = {_identity(record) for record in store.records()}
+        for block, fates in found.items():
+            for name, fate in fates.items():
+                if fate.end is not None:
+                    told.append(name)
+                    if _identity(fate.end.record) not in known:
+                        store.ended(fate.end.record, [path for path, _ in fate.task.outputs])
+                elif not fate.given:
+                    held[name] = block, fate
+        store.flush()
+        observer.message(_found(found, held))
+    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number)
+
+
+def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) -> str:
+    ended = sum(fate.end is not None for fates in found.values() for fate in fates.values())
+    blocks = f"block {next(iter(found))}" if len(found) == 1 else f"{len(found)} blocks"
+    return f"found {blocks} of an earlier run: {ended:,} jobs ended there, {len(held):,} are still held"
+
+
+def _identity(record: Record) -> tuple[object, ...]:
+    return (record.rule, record.log, record.attempt, record.ended, record.status)
+
+
+def _campaign_id(settings: BatchSettings) -> str:
+    """What marks all blocks of this directory, made when first needed."""
+    known = _read_campaign()
+    said = {"id": known.get("id") or os.urandom(3).hex(), "profile": settings.profile, "sandbox": settings.sandbox}
+    if said != known:
+        write_atomically(CAMPAIGN, json.dumps(said).encode())
+    return str(said["id"])
+
+
+def _read_campaign() -> dict[str, object]:
+    try:
+        with open(CAMPAIGN, encoding="utf-8") as file:
+            said = json.load(file)
+        return said if isinstance(said, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def refuse_beside_blocks() -> None:
+    """A run on this machine must not run jobs that blocks of an earlier campaign may still run.
+
+    Raises:
+        StateError: there are such blocks.
+    """
+    blocks = [name for name in block_names(".") if not os.path.exists(f"{block_path('.', name)}/{OVER}")]
+    if blocks:
+        said = _read_campaign()
+        option = f"--profile {said.get('profile', 'NAME')}" + (" --sandbox" if said.get("sandbox") else "")
+        few = ", ".join(blocks[:3]) + (", …" if len(blocks) > 3 else "")
+        raise StateError(
+            f"blocks of an earlier campaign may still run jobs here: {few}",
+            f"`flowrules {option}` goes on with them; interrupt that twice to cancel them",
+        )
+
+
+# ── packing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def packer(profile: Profile, max_jobs: int | None) -> Callable[[Sequence[SchedJob]], list[BlockPlan]]:
+    """What blocks a set of jobs is worth."""
+
+    def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
+        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
+        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks if block.wave == 0]
+
+    return blocks
+
+
+# ── running ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor) -> CampaignLoop:
+    """The loop that works a plan off in blocks, ready to be run."""
+    settings, profile = campaign.settings, campaign.profile
+    adopted, strangers = _adopt(campaign, setting.planned)
+    campaign.fleet.cancel(strangers)
+    held = {handed.job: (handed.block, handed.attempt) for handed in adopted.values()}
+    intake = Intake(setting.planned, NodeSizer(profile.node, profile.blocks.nodes), setting.request.run.retries, held)
+    dispatcher = Dispatcher(
+        profile.node,
+        profile.blocks,
+        packer(profile, settings.max_jobs),
+        max_jobs=settings.max_jobs,
+        keep_going=setting.request.run.keep_going,
+        local_jobs=settings.local_cores or machine.cores(),
+    )
+    workshop = setting.workshop(None)
+    loop = CampaignLoop(
+        setting.parts(dispatcher, executor, workshop, intake),
+        campaign.fleet,
+        TaskMaker(workshop, campaign.epoch),
+        adopted,
+        campaign.told,
+        lambda job: intake.expected(loop.planned, job),
+    )
+    for block in campaign.fleet.names:
+        loop.know_block(block)
+    return loop
+
+
+def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], list[str]]:
+    """Tasks that blocks hold, as jobs of this plan; and the names of those that are to be cancelled.
+
+    A task that is not what the job would be today is cancelled, and held until its end is known: no second attempt
+    may run beside it.
+    """
+    plan = planned.plan
+    jobs = {(job.rule.name, tuple(sorted(job.wildcards.items()))): job for job in plan.jobs}
+    adopted: dict[str, Handed] = {}
+    taken: set[int] = set()
+    strangers: list[str] = []
+    for name, (block, fate) in campaign.held.items():
+        draft = fate.task.draft
+        job = jobs.get((draft.rule, tuple(sorted(draft.wildcards.items()))))
+        if job is None or plan.decisions[job.id] is Decision.SKIP or job.id in taken:
+            strangers.append(name)
+            continue
+        stale = _changed(planned, job, draft)
+        if stale:
+            strangers.append(name)
+        taken.add(job.id)
+        adopted[name] = Handed(job.id, draft.attempt, block, draft, stale)
+    return adopted, strangers
+
+
+def _changed(planned: Planned, job: Job, draft: Record) -> bool:
+    """Whether a job would be another today than the one a block holds."""
+    fingerprints = planned.judge.fingerprints
+    try:
+        now = replace(
+            draft,
+            code=fingerprints.code(job.rule),
+            params=fingerprints.params(job),
+            environment=fingerprints.environment(job.rule),
+        )
+    except FlowfileError:
+        return True
+    return unlike(draft, now)

@@ -1,0 +1,327 @@
+"""The loop of a batch campaign: as any run's, but jobs are handed to blocks, and blocks tell how they ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flowrules.app.fleet import (
+    Began,
+    Fleet,
+    News,
+    Over,
+    Refused,
+    Shuts,
+    TaskEnded,
+    TasksGiven,
+    TaskStarted,
+)
+from flowrules.app.loop import Loop, Parts, text_of
+from flowrules.app.tasks import TaskMaker
+from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
+from flowrules.execute.actions import CannotStart
+from flowrules.model.block import Task
+from flowrules.model.dispatch import (
+    LOCAL,
+    BlockBegan,
+    BlockClosing,
+    BlockKnown,
+    BlockOver,
+    Close,
+    DispatchAction,
+    Grant,
+    Hand,
+    NotYet,
+    Open,
+    OpenRefused,
+    Returned,
+)
+from flowrules.model.events import Ended, Kill, Slot, Start
+from flowrules.model.job import Job
+from flowrules.model.progress import JobEnded, JobStarted
+from flowrules.model.record import Record
+
+LEAVE: Final = 5.0
+"""Seconds after the first interrupt in which a second one cancels the blocks instead of leaving them."""
+
+KILL_GRACE: Final = 10.0
+
+
+@dataclass(slots=True)
+class Handed:
+    """A task that a block holds: of which job, which attempt, and what it is recorded as.
+
+    Attributes:
+        stale: the job would be another today; it was cancelled, and runs anew when its end is known.
+    """
+
+    job: int
+    attempt: int
+    block: str
+    draft: Record
+    stale: bool = False
+
+
+class CampaignLoop(Loop):
+    """Runs a plan in blocks.
+
+    Args:
+        adopted: tasks that blocks of earlier drivers hold, by name, with the jobs of this plan.
+        told: names of tasks whose ends are in the journal already.
+        expected: seconds a job is expected to take.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        fleet: Fleet,
+        maker: TaskMaker,
+        adopted: Mapping[str, Handed],
+        told: Collection[str],
+        expected: Callable[[Job], float],
+    ) -> None:
+        super().__init__(parts)
+        self._fleet = fleet
+        self._maker = maker
+        self._handed: dict[str, Handed] = dict(adopted)
+        self._told = set(told)
+        self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
+        self._expected_of = expected
+        self._to_hand: dict[str, list[Task]] = {}
+        self._leave_at: float | None = None
+        self._hung_up = False
+        self.refused: list[str] = []
+
+    def know_block(self, block: str) -> None:
+        """Tell of a block that an earlier driver left, before the run begins."""
+        plan, running = self._fleet.plan_of(block), self._fleet.running_of(block)
+        self._events.append(BlockKnown(time.monotonic(), block, plan, running))
+
+    def hang_up(self) -> None:
+        """The user is gone: leave the blocks to themselves, at once. Safe in a signal handler."""
+        self._hung_up = True
+
+    # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _perform(self, action: DispatchAction) -> None:
+        match action:
+            case Hand():
+                self._hand(action)
+            case Open():
+                self._open(action)
+            case Grant():
+                self._fleet.grant(action.block, action.running)
+            case Close():
+                self._heed(self._fleet.close(action.block), time.monotonic())
+            case Kill() if action.job in self._task_of:
+                self._killed.add(action.job)
+                self._fleet.cancel([self._task_of[action.job]])
+            case _:
+                super()._perform(action)
+
+    def _hand(self, hand: Hand) -> None:
+        job = self.book.plan.jobs[hand.job]
+        if hand.block == LOCAL:
+            self._prepare(Start(hand.job, hand.attempt, Slot(self.planned.commands.threads(job))))
+            return
+        after = [self._task_of.get(n) for n in hand.after]
+        if any(name is None or self._handed[name].block != hand.block for name in after):
+            self._events.append(Returned(time.monotonic(), (hand.job,)))
+            return
+        made = frozenset(path for n in hand.after for path in self.book.plan.jobs[n].outputs)
+        reasons = self.book.plan.reasons[hand.job]
+        try:
+            task = self._maker.make(
+                self.planned,
+                job,
+                hand.attempt,
+                self._intake.need(self.planned, job, hand.attempt),
+                str(reasons[0]) if reasons else "",
+                folder=self._fleet.cmd_folder(hand.block),
+                after=tuple(name for name in after if name is not None),
+                made=made,
+                expected=self._expected_of(job),
+                group=self._intake.group(hand.job),
+            )
+        except (FlowrulesError, CannotStart, OSError) as error:
+            if hand.after and isinstance(error, FlowfileError):
+                self._events.append(NotYet(time.monotonic(), hand.job))
+            else:
+                self._cannot(job, hand.attempt, error)
+            return
+        self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, task.draft)
+        self._task_of[job.id] = task.name
+        self._store.remember_text(task.draft.code, self.planned.judge.fingerprints.code_text(job.rule))
+        self._to_hand.setdefault(hand.block, []).append(task)
+
+    def _cannot(self, job: Job, attempt: int, error: Exception) -> None:
+        """A job that cannot be handed over at all has failed."""
+        self._observer.job_ended(
+            JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=attempt)
+        )
+        self.result.failed.append(job.id)
+        self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
+
+    def _open(self, action: Open) -> None:
+        now = time.monotonic()
+        try:
+            block = self._fleet.open(action.plan, action.running)
+        except (UsageError, StateError) as error:
+            self._observer.message(f"no block can be had: {error.message}")
+            self.refused.append(error.message)
+            self._events.append(OpenRefused(now, action.plan))
+            return
+        self._events.append(BlockKnown(now, block, action.plan, action.running))
+
+    def _start_prepared(self) -> None:
+        """Hands over what was gathered in this turn, then submits blocks that are new: their inbox is there before."""
+        super()._start_prepared()
+        if self._to_hand:
+            self._flush()
+            for block, tasks in self._to_hand.items():
+                try:
+                    self._fleet.hand(block, tasks)
+                except StateError as error:
+                    self._observer.message(f"{error.message}; trying again")
+            self._to_hand.clear()
+        if not self._events:
+            self._heed(self._fleet.submit(), time.monotonic())
+
+    # ── news ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _patience(self) -> float:
+        return min(super()._patience(), self._fleet.pause)
+
+    def _collect(self) -> None:
+        super()._collect()
+        now = time.monotonic()
+        self._heed(self._fleet.poll(now), now)
+
+    def _heed(self, news: list[News], now: float) -> None:
+        """Records what ended with one write, then concludes from it, in the order in which it was told."""
+        for item in news:
+            if isinstance(item, TaskEnded) and item.end.task not in self._told:
+                self._told.add(item.end.task)
+                handed = self._handed.get(item.end.task)
+                record = item.end.record
+                if handed is not None and record.status != "done" and handed.job in self._killed:
+                    record.status = "killed"
+                if record.status == "done" or handed is not None:
+                    self._store.ended(record, self.book.plan.jobs[handed.job].outputs if handed is not None else ())
+        if news:
+            self._flush()
+        for item in news:
+            self._heed_one(item, now)
+
+    def _heed_one(self, item: News, now: float) -> None:
+        match item:
+            case Began():
+                self._events.append(BlockBegan(now, item.block, item.until))
+            case TaskStarted():
+                self._started(item)
+            case TaskEnded():
+                self._task_ended(item)
+            case TasksGiven():
+                jobs = [self._forget(name) for name in item.tasks if name in self._handed]
+                if jobs:
+                    self._events.append(Returned(now, tuple(jobs)))
+            case Shuts():
+                self._events.append(BlockClosing(now, item.block))
+            case Over():
+                self._events.append(BlockOver(now, item.block))
+            case Refused():
+                if item.why.final:
+                    self.refused.append(item.why.message)
+                self._events.append(OpenRefused(now, item.plan))
+
+    def _forget(self, name: str) -> int:
+        job = self._handed.pop(name).job
+        if self._task_of.get(job) == name:
+            del self._task_of[job]
+        return job
+
+    def _started(self, item: TaskStarted) -> None:
+        handed = self._handed.get(item.said.task)
+        if handed is None:
+            return
+        job = self.book.plan.jobs[handed.job]
+        draft = handed.draft
+        self._store.started(job.outputs, job.rule.name, draft.wildcards, handed.attempt, draft.run)
+        action = job.rule.action
+        self._observer.job_started(
+            JobStarted(
+                job.id,
+                job.label,
+                job.rule.name,
+                handed.attempt,
+                draft.threads,
+                item.said.gpus,
+                draft.reason,
+                f"{action.kind if action else 'nothing'} of rule {job.rule.name}",
+                "",
+                item.said.node,
+            )
+        )
+
+    def _task_ended(self, item: TaskEnded) -> None:
+        handed = self._handed.get(item.end.task)
+        if handed is None:
+            return
+        number = self._forget(item.end.task)
+        if handed.stale:
+            self._events.append(Returned(time.monotonic(), (number,)))
+            return
+        job, record = self.book.plan.jobs[number], item.end.record
+        self._killed.discard(number)
+        self._disk.forget(job.outputs)
+        if record.status == "done":
+            self._workshop.fresh.update((made.path, made) for made in record.outputs)
+        self._conclude(job, handed.attempt, record)
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _heed_stops(self) -> None:
+        """First interrupt: blocks are left running, unless a second one comes soon and cancels them."""
+        now = time.monotonic()
+        if self._hung_up:
+            self._leave_at = now
+            self.result.interrupted = True
+        if self._stops > self._told_stops and not self._told_stops and self._stops == 1:
+            self._told_stops = 1
+            self.result.interrupted = True
+            blocks = len(self._fleet.names)
+            if blocks:
+                self._observer.message(
+                    f"leaving in {LEAVE:g} s: {blocks} block{'s' if blocks > 1 else ''} will go on, and the next "
+                    "`flowrules` collects what they did (interrupt again to cancel them)"
+                )
+                self._leave_at = now + LEAVE
+                return
+            self._told_stops = 0
+        if self._leave_at is not None and self._stops > 1:
+            self._leave_at = None
+            self._observer.message("cancelling all blocks; killing what runs")
+            self._fleet.cancel_all(KILL_GRACE)
+        if self._leave_at is not None and now >= self._leave_at:
+            self._finished = True
+            return
+        if self._leave_at is None:
+            super()._heed_stops()
+
+    def wind_up(self) -> None:
+        """Waits for blocks that have nothing more to do to say that they are closed, or leaves them."""
+        left = [job.id for job in self.book.plan.to_run() if job.rule.action is not None]
+        settled = {*self.result.done, *self.result.failed, *self.result.blocked, *self.result.skipped}
+        self.result.stranded = [] if self.result.interrupted else [n for n in left if n not in settled]
+        if self._leave_at is not None:
+            self._fleet.leave()
+            return
+        while self._fleet.names and self._stops < 3:
+            now = time.monotonic()
+            self._heed(self._fleet.poll(now), now)
+            self._events.clear()
+            self._observer.tick()
+            if self._fleet.names:
+                self._executor.wait(min(1.0, self._fleet.pause))

@@ -1,0 +1,457 @@
+"""The blocks of a campaign as the driver keeps them: made, submitted once, fed, watched, ended, and found again.
+
+What a block is called is written down before it is submitted, and what the batch system answered right after. So a
+driver that finds a block without an answer asks the batch system for its name before it submits anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from flowrules.errors import BatchError, StateError
+from flowrules.execute.jobscript import ScriptBlock, render_script
+from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.block import BlockSpec, Task, TaskEnd
+from flowrules.model.dispatch import BlockPlan
+from flowrules.model.profile import Profile
+from flowrules.ports import BatchSystem
+from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
+from flowrules.record.spool import BlockFolder
+from flowrules.record.state import write_atomically
+from flowrules.schedule.queues import choose
+
+SCRIPT: Final = "job.sh"
+SUBMITTED: Final = "submitted"
+OVER: Final = "over"
+"""Files of a block: its job script; what the batch system called it; that nothing more is to be expected of it."""
+
+QUICK, SLOW = 0.2, 2.0
+"""Seconds between two looks at the logs while lines come, and while none do."""
+
+QUARANTINE: Final = 150.0
+"""Seconds until processes of a block that did not say that it reaped them are dead: their lease, and some more."""
+
+TWICE: Final = 30.0
+"""Seconds between two answers that a block has ended, before it is believed without its own word."""
+
+
+# ── what is new ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A block's runner works; ``until``: when its walltime is over, by this host's monotonic clock."""
+
+    block: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    block: str
+    said: Started
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    block: str
+    end: TaskEnd
+
+
+@dataclass(frozen=True, slots=True)
+class TasksGiven:
+    """Tasks a block will not run."""
+
+    block: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shuts:
+    """A block takes nothing more."""
+
+    block: str
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A block is over; tasks it never told the end of come before, as given."""
+
+    block: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The batch system does not take a block."""
+
+    block: str
+    plan: BlockPlan
+    why: BatchError
+
+
+News: TypeAlias = Began | TaskStarted | TaskEnded | TasksGiven | Shuts | Over | Refused
+
+
+@dataclass(slots=True)
+class _Live:
+    """A block that is not over.
+
+    Attributes:
+        id: what the batch system calls it; "" before it was submitted.
+        tasks: names of those it holds.
+        lost_since: when it was known to have ended without having said so, by the monotonic clock.
+        first_end: when the batch system first said so.
+    """
+
+    folder: BlockFolder
+    plan: BlockPlan
+    id: str = ""
+    tasks: dict[str, None] = field(default_factory=dict)
+    begun: bool = False
+    shut: bool = False
+    status: BatchStatus | None = None
+    first_end: float | None = None
+    lost_since: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.folder.spec.block
+
+
+class Fleet:
+    """The blocks of one working directory.
+
+    Args:
+        campaign: marks all blocks of this directory; epoch: number of this driver's ownership.
+        look: raises where another driver is in charge.
+        every: seconds between two questions to the batch system.
+        swept: the batch system itself ends all processes of a block: no quarantine.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        batch: BatchSystem,
+        directory: str,
+        campaign: str,
+        epoch: int,
+        tell: Callable[[str], None],
+        look: Callable[[], None],
+        *,
+        launcher: str,
+        hash_limit: int,
+        keep_incomplete: bool,
+        every: float = 30.0,
+        swept: bool = False,
+    ) -> None:
+        self._profile = profile
+        self._batch = batch
+        self._directory = directory
+        self._campaign = campaign
+        self._epoch = epoch
+        self._tell = tell
+        self._look = look
+        self._launcher = launcher
+        self._hash_limit = hash_limit
+        self._keep_incomplete = keep_incomplete
+        self._every = every
+        self._quarantine = 0.0 if swept else QUARANTINE
+        self._live: dict[str, _Live] = {}
+        self._asked_at = float("-inf")
+        self._pause = QUICK
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look is worth it."""
+        return self._pause
+
+    @property
+    def names(self) -> list[str]:
+        """Blocks that are not over."""
+        return list(self._live)
+
+    def cmd_folder(self, block: str) -> str:
+        """Where private files of a block's tasks lie."""
+        return f"{self._live[block].folder.path}/cmd"
+
+    def plan_of(self, block: str) -> BlockPlan:
+        """What was asked for."""
+        return self._live[block].plan
+
+    def running_of(self, block: str) -> int | None:
+        """Most jobs at once it was made with."""
+        return self._live[block].folder.spec.running
+
+    # ── blocks of earlier drivers ────────────────────────────────────────────────────────────────────────────
+
+    def attach(self) -> dict[str, dict[str, Fate]]:
+        """Hold the blocks that earlier drivers left; for each what became of its tasks so far."""
+        found: dict[str, dict[str, Fate]] = {}
+        for name in block_names(self._directory):
+            path = block_path(self._directory, name)
+            if os.path.exists(f"{path}/{OVER}"):
+                continue
+            folder = BlockFolder.open(path, self._epoch, self._look)
+            live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), _submitted_id(path))
+            self._live[name] = live
+            fates = folder.assigned()
+            live.tasks = dict.fromkeys(n for n, fate in fates.items() if fate.end is None and not fate.given)
+            found[name] = fates
+            if not live.id:
+                self._find(live)
+        return found
+
+    def _find(self, live: _Live) -> None:
+        """Ask the batch system whether a block was submitted whose submission was never answered."""
+        try:
+            ids = self._batch.find(live.folder.spec.name)
+        except BatchError as error:
+            self._tell(f"block {live.name}: {error.message}; it is looked for again")
+            return
+        if ids:
+            self._note_id(live, ids[0])
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, plan: BlockPlan, running: int | None) -> str:
+        """Make a block's folder and job script; `submit` hands it in. Returns its name.
+
+        Raises:
+            UsageError: no queue takes such a block.
+            StateError: the folder cannot be made.
+        """
+        profile = self._profile
+        offer = choose(profile, plan.nodes, plan.walltime)
+        block = self._next_name()
+        spec = BlockSpec(
+            campaign=self._campaign,
+            block=block,
+            name=f"fr-{self._campaign}-{block}",
+            nonce=os.urandom(12).hex(),
+            directory=self._directory,
+            nodes=offer.nodes,
+            walltime=offer.walltime,
+            node=profile.node,
+            launcher=self._launcher,
+            worker_init=profile.worker_init,
+            running=running,
+            idle=profile.blocks.idle,
+            latency_wait=profile.latency_wait,
+            hash_limit=self._hash_limit,
+            keep_incomplete=self._keep_incomplete,
+            python=sys.executable,
+            queue=offer.queue.name,
+        )
+        folder = BlockFolder.create(spec, self._epoch, self._look)
+        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", folder.path])
+        shown = ScriptBlock(spec.name, spec.nodes, spec.walltime, spec.queue, folder.path, self._directory)
+        write_atomically(f"{folder.path}/{SCRIPT}", render_script(profile, shown, command).encode())
+        self._live[block] = _Live(folder, plan)
+        return block
+
+    def _next_name(self) -> str:
+        taken = [int(name[1:]) for name in (*block_names(self._directory), *self._live) if name[1:].isdigit()]
+        return f"b{max(taken, default=0) + 1:03d}"
+
+    def submit(self) -> list[News]:
+        """Hand blocks in that were not yet."""
+        news: list[News] = []
+        for live in [live for live in self._live.values() if not live.id and not live.begun and not live.shut]:
+            spec = live.folder.spec
+            try:
+                with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
+                    id = self._batch.submit(file.read(), spec.name)
+            except BatchError as error:
+                news += self._not_submitted(live, error)
+                continue
+            self._note_id(live, id)
+            where = f" in queue {spec.queue}" if spec.queue else ""
+            nodes = f"{spec.nodes} node{'' if spec.nodes == 1 else 's'}"
+            self._tell(f"block {spec.block} submitted as {id}: {nodes} for {_minutes(spec.walltime)}{where}")
+        return news
+
+    def _not_submitted(self, live: _Live, error: BatchError) -> list[News]:
+        self._tell(f"block {live.name} was not taken: {error.message}")
+        left = tuple(live.tasks)
+        self._finish(live)
+        return [Shuts(live.name), TasksGiven(live.name, left), Refused(live.name, live.plan, error), Over(live.name)]
+
+    def _note_id(self, live: _Live, id: str) -> None:
+        live.id = id
+        write_atomically(f"{live.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
+
+    # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def holds(self, block: str, tasks: Iterable[str]) -> bool:
+        """Whether a block holds all of these tasks."""
+        return all(name in self._live[block].tasks for name in tasks)
+
+    def hand(self, block: str, tasks: Sequence[Task]) -> None:
+        """Hand tasks to a block.
+
+        Raises:
+            StateError: not all of it is written; it is tried again with what is said next.
+        """
+        live = self._live[block]
+        live.tasks.update(dict.fromkeys(task.name for task in tasks))
+        live.folder.take(tasks)
+        self._pause = QUICK
+
+    def cancel(self, tasks: Iterable[str]) -> None:
+        """Have tasks given back, or killed where they run."""
+        wanted = set(tasks)
+        for live in self._live.values():
+            mine = wanted.intersection(live.tasks)
+            if mine:
+                live.folder.cancel(sorted(mine))
+
+    def grant(self, block: str, running: int) -> None:
+        """Let a block run so many jobs at once."""
+        if block in self._live:
+            self._live[block].folder.grant(running)
+
+    def close(self, block: str, grace: float | None = None) -> list[News]:
+        """Have a block end; one that waits in a queue is taken out of it."""
+        live = self._live.get(block)
+        if live is None:
+            return []
+        live.folder.stop(grace)
+        if not live.begun and live.id:
+            with suppress(BatchError):  # it ends by itself: the first thing it reads is that it shall
+                self._batch.cancel(live.id)
+        if not live.id:
+            self._finish(live)
+            return [Shuts(block), TasksGiven(block, tuple(live.tasks)), Over(block)]
+        return []
+
+    # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def poll(self, now: float) -> list[News]:
+        """What happened since the last look, by the logs of the blocks and, now and then, the batch system."""
+        news: list[News] = []
+        for live in list(self._live.values()):
+            news += self._read(live, now)
+        if now - self._asked_at >= self._every and any(live.id for live in self._live.values()):
+            self._asked_at = now
+            self._ask(now)
+        for live in list(self._live.values()):
+            news += self._judge(live, now)
+        self._pause = QUICK if news else min(SLOW, self._pause * 1.5)
+        return news
+
+    def _read(self, live: _Live, now: float) -> list[News]:
+        news: list[News] = []
+        if live.folder.waiting:
+            with suppress(StateError):
+                live.folder.retry()
+        for said in live.folder.news():
+            match said:
+                case Begin():
+                    live.begun = True
+                    news.append(Began(live.name, now + live.folder.spec.walltime))
+                    self._tell(f"block {live.name} runs on {_some(said.nodes or (said.host,))}")
+                case Started():
+                    news.append(TaskStarted(live.name, said))
+                case Ended():
+                    live.tasks.pop(said.end.task, None)
+                    news.append(TaskEnded(live.name, said.end))
+                case Given():
+                    back = tuple(name for name in said.tasks if name in live.tasks)
+                    for name in back:
+                        del live.tasks[name]
+                    news.append(TasksGiven(live.name, back))
+                case Sick():
+                    self._tell(f"block {live.name} uses node {said.node} no more: {said.why}")
+                case Closing():
+                    live.shut = True
+                    news.append(Shuts(live.name))
+                    if said.why:
+                        self._tell(f"block {live.name} ends: {said.why}")
+                case Damaged():
+                    self._tell(f"{said.lines} lines of `{said.file}` of block {live.name} are damaged")
+                case _:
+                    pass
+        return news
+
+    def _ask(self, now: float) -> None:
+        """One question to the batch system for all blocks."""
+        ids = {live.id: live for live in self._live.values() if live.id}
+        try:
+            answers = self._batch.status(list(ids))
+        except BatchError as error:
+            self._tell(f"{error.message}; asking again")
+            return
+        for id, live in ids.items():
+            status = answers.get(id)
+            if status is None:  # nothing is known of it; that is no end
+                continue
+            if status.state is BatchState.HELD and (live.status is None or live.status.state is not BatchState.HELD):
+                self._tell(f"block {live.name} is held{': ' + status.detail if status.detail else ''}")
+            live.status = status
+            if status.state is BatchState.ENDED:
+                live.first_end = now if live.first_end is None else live.first_end
+                if now - live.first_end >= min(TWICE, 2 * self._every) and live.lost_since is None:
+                    live.lost_since = now
+            else:
+                live.first_end = None
+
+    def _judge(self, live: _Live, now: float) -> list[News]:
+        """A block that said that it closed is over; so is one that ended without a word, after its quarantine."""
+        closed: Closed | None = live.folder.closed
+        if closed is None and live.lost_since is None:
+            return []
+        if closed is not None and not closed.reaped and live.lost_since is None:
+            live.lost_since = now
+        if not (closed is not None and closed.reaped):
+            assert live.lost_since is not None
+            if now - live.lost_since < self._quarantine and live.tasks:
+                return []
+        if closed is None:
+            detail = live.status.detail if live.status is not None else ""
+            self._tell(f"block {live.name} ended without a word{': ' + detail if detail else ''}")
+            with suppress(StateError):
+                live.folder.stop()  # should it start after all, it ends at once
+        left = tuple(live.tasks)
+        self._finish(live)
+        if not live.shut:
+            return [Shuts(live.name), TasksGiven(live.name, left), Over(live.name)]
+        return [TasksGiven(live.name, left), Over(live.name)]
+
+    def _finish(self, live: _Live) -> None:
+        del self._live[live.name]
+        write_atomically(f"{live.folder.path}/{OVER}", b"")
+        live.folder.close()
+
+    def cancel_all(self, grace: float) -> None:
+        """Have all blocks end, killing what runs after some seconds."""
+        for name in list(self._live):
+            self.close(name, grace)
+
+    def leave(self) -> None:
+        """Let go of all blocks; they go on."""
+        for live in self._live.values():
+            live.folder.close()
+
+
+def _submitted_id(path: str) -> str:
+    try:
+        with open(f"{path}/{SUBMITTED}", encoding="utf-8") as file:
+            return str(json.load(file)["id"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _minutes(seconds: float) -> str:
+    return f"{-(-int(seconds) // 60)} min"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,38 @@
+"""The packing of a plan on a profile: for the dry run, and for scripts that are only written."""
+
+from __future__ import annotations
+
+from flowrules.app.book import Book
+from flowrules.app.intake import Intake
+from flowrules.app.resources import NodeSizer
+from flowrules.app.settings import Request
+from flowrules.model.packing import Packing
+from flowrules.model.profile import Profile
+from flowrules.plan.build import Planned
+from flowrules.schedule.packing import pack
+from flowrules.schedule.queues import choose
+from flowrules.show.packing import ShownBlock
+
+
+def packed(planned: Planned, request: Request, profile: Profile) -> tuple[Packing, list[ShownBlock]]:
+    """How the jobs that will or may run would be packed, and which queue each block would go to.
+
+    Raises:
+        FlowfileError: a job asks for more than a node has.
+        UsageError: a block fits no queue.
+    """
+    intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
+    jobs = [job for job in intake.jobs(planned, Book(planned.plan)) if not job.local]
+    max_jobs = request.batch.max_jobs if request.batch is not None else None
+    packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
+    shown = []
+    for block in packing.blocks:
+        offer = choose(profile, block.nodes, block.walltime)
+        shown.append(ShownBlock(block, offer.queue.name, offer.nodes, offer.walltime, offer.spare))
+    return packing, shown
+
+
+def machine_of(profile: Profile, *, sandbox: bool) -> str:
+    """A profile in words."""
+    system = f"{profile.scheduler}, emulated here" if sandbox else profile.scheduler
+    return f"profile {profile.name} ({system}; launcher {profile.launcher})"
