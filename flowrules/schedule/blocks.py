@@ -75,7 +75,6 @@ class Blocks:
         self._max_jobs = max_jobs
         self._blocks: dict[str, Block] = {}
         self._asked: list[tuple[BlockPlan, int | None]] = []
-        self._closed: set[str] = set()
 
     def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
         """Learn of a block."""
@@ -182,10 +181,10 @@ class Blocks:
                 block.running += more
                 yield block.name, block.running
 
-    def idle(self) -> Iterator[str]:
-        """Blocks that hold nothing; each is told once, and closing from then on."""
+    def end(self, *, idle: bool) -> Iterator[str]:
+        """Blocks that are not closing yet, of those that hold nothing or of all; they are from then on."""
         for block in self._blocks.values():
-            if not block.jobs and not block.closing:
+            if not block.closing and not (idle and block.jobs):
                 block.closing = True
                 yield block.name
 

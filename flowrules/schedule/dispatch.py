@@ -393,11 +393,14 @@ class Dispatcher:
         self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
 
     def _close(self) -> None:
-        """End blocks that hold nothing where nothing is left that they could be handed."""
-        jobs = self._jobs
-        open_jobs = 0 if self._is_closed() else sum(jobs.counts[state] for state in OPEN)
-        if not open_jobs:
-            self._actions += [Close(block) for block in self._blocks.idle()]
+        """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
+
+        A block that is told to end lets run what runs, and gives the rest back.
+        """
+        if self._is_closed():
+            self._actions += [Close(block) for block in self._blocks.end(idle=False)]
+        elif not any(self._jobs.counts[state] for state in OPEN):
+            self._actions += [Close(block) for block in self._blocks.end(idle=True)]
 
     def _finish(self) -> None:
         if self._finished or self._where:

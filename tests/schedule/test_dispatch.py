@@ -105,7 +105,7 @@ def test_what_may_run_is_asked_when_its_needs_are_settled() -> None:
 
 
 def test_a_failed_job_is_handed_again_and_those_behind_it_follow() -> None:
-    play = Play(dispatcher(), job(0, retries=1), job(1, 0))
+    play = Play(dispatcher(keep_going=True), job(0, retries=1), job(1, 0))
     play.block()
     play.take(Hand)
     play.end(0, ok=False)
@@ -173,6 +173,16 @@ def test_jobs_beside_the_driver_need_no_block() -> None:
     play.end(0)
     assert play.take(Hand) == [Hand(1, 1, LOCAL)]
     assert play.take(Open) == []
+
+
+def test_after_a_failure_blocks_end_and_give_back_what_has_not_started() -> None:
+    play = Play(dispatcher(), job(0), job(1), job(2, 0))
+    play.block()
+    play.end(0, ok=False)
+    assert play.take(Close) == [Close("b1")]
+    play.tell(Returned(0.0, (1, 2)))
+    assert play.take(Blocked) == [Blocked(2, 0)]
+    assert play.take(Finished) == [Finished()]
 
 
 def test_a_group_stays_together() -> None:
