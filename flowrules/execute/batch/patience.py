@@ -66,9 +66,9 @@ class Patient:
         self._asked: frozenset[str] = frozenset()
         self._told: dict[str, BatchStatus] = {}
 
-    def submit(self, script: str, name: str) -> str:
+    def submit(self, script: str, name: str, *, doubtful: bool = False) -> str:
         """See `BatchSystem` and `submitting`; may take minutes."""
-        return self._finish(self.submitting(script, name))
+        return self._finish(self.submitting(script, name, doubtful=doubtful))
 
     def find(self, name: str) -> list[str]:
         """See `BatchSystem`; asks once."""
