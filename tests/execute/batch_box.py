@@ -1,6 +1,7 @@
 """Fake commands of batch systems on a private PATH: each replays what files say, for answers no healthy one gives."""
 
 import os
+import shutil
 from pathlib import Path
 
 FAKE = """#!/bin/sh
@@ -27,7 +28,9 @@ class Commands:
     def __init__(self, folder: Path, monkeypatch) -> None:
         self.folder = folder
         (folder / "bin").mkdir()
-        monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+        for tool in ("cat", "grep", "sleep"):
+            (folder / "bin" / tool).symlink_to(shutil.which(tool))
+        monkeypatch.setenv("PATH", str(folder / "bin"))
 
     def says(
         self,

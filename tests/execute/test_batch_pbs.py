@@ -1,12 +1,10 @@
-"""PBS: recorded answers and misbehaviour replayed by fake commands, and the real thing where there is one."""
+"""PBS: recorded answers and misbehaviour, replayed by fake commands."""
 
 import os
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from batch_box import Commands, has_command
+from batch_box import Commands
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch import pbs_answers
@@ -358,69 +356,3 @@ def test_words_for_people(commands, pbs):
         pbs.submit(SCRIPT, "b")
     assert "no �[31mred�; xxx" in error.value.message
     assert len(error.value.message) < 600
-
-
-# the real thing
-
-
-def real_pbs() -> str:
-    """Why there is no PBS to try, "" where there is one."""
-    if not (has_command("qsub") and has_command("qselect")):
-        return "there is no `qsub` on the PATH"
-    try:
-        found = subprocess.run(["qstat", "-B"], capture_output=True, timeout=10)
-    except subprocess.TimeoutExpired:
-        return "the PBS server does not answer"
-    return "" if found.returncode == 0 else "the PBS server does not answer"
-
-
-@pytest.mark.pbs
-class TestRealPbs:
-    """Against the server that the commands on the PATH speak to; needs room for one batch job of one node."""
-
-    @pytest.fixture(autouse=True)
-    def real(self, tmp_path):
-        if why := real_pbs():
-            pytest.skip(why)
-        self.pbs = Pbs(directory=str(tmp_path))
-        self.name = f"t{os.getpid()}x{time.monotonic_ns() % 10**6}"
-
-    def submit(self, text: str) -> str:
-        head = os.environ.get("FLOWRULES_TEST_PBS", "-l select=1 -l walltime=00:01:00")
-        return self.pbs.submit(f"#!/bin/bash\n#PBS {head} -j oe -r n\n{text}\n", self.name)
-
-    def until(self, id: str, state: BatchState) -> BatchStatus:
-        end = time.monotonic() + 120
-        while (found := self.pbs.status([id]).get(id)) is None or found.state is not state:
-            assert time.monotonic() < end, f"{id} is {found}, not {state}"
-            time.sleep(0.3)
-        return found
-
-    def test_it_runs_to_its_end(self):
-        id = self.submit("exit 3")
-        assert self.pbs.find(self.name) == [id]
-        assert self.until(id, BatchState.ENDED).exit == 3
-        assert self.pbs.find(self.name) == [id]
-
-    def test_cancel(self):
-        id = self.submit("sleep 60")
-        self.until(id, BatchState.RUNNING)
-        self.pbs.cancel(id)
-        end = self.until(id, BatchState.ENDED)
-        assert end.exit in (271, None)
-        assert end.detail.startswith("was deleted while it ran")
-        self.pbs.cancel(id)
-
-    def test_several_and_unknown(self):
-        ids = [self.submit("sleep 60") for _ in range(2)]
-        try:
-            assert self.pbs.status([*ids, "99999999"]).keys() == set(ids)
-        finally:
-            for id in ids:
-                self.pbs.cancel(id)
-
-    def test_refusals(self):
-        with pytest.raises(BatchError, match="Unknown queue") as error:
-            self.pbs.submit("#!/bin/bash\n#PBS -q nosuchqueue\ntrue\n", self.name)
-        assert error.value.final
-        assert self.pbs.find(self.name) == []

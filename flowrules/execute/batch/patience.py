@@ -66,9 +66,9 @@ class Patient:
         self._asked: frozenset[str] = frozenset()
         self._told: dict[str, BatchStatus] = {}
 
-    def submit(self, script: str, name: str) -> str:
+    def submit(self, script: str, name: str, *, doubtful: bool = False) -> str:
         """See `BatchSystem` and `submitting`; may take minutes."""
-        return self._finish(self.submitting(script, name))
+        return self._finish(self.submitting(script, name, doubtful=doubtful))
 
     def find(self, name: str) -> list[str]:
         """See `BatchSystem`; asks once."""
@@ -81,8 +81,8 @@ class Patient:
     def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
         """See `BatchSystem`. Asks at most every so often for the same ids, and answers from memory meanwhile.
 
-        After a failure it waits longer and longer; meanwhile the error is raised again. One that was submitted since the
-        last query is queued.
+        After a failure it waits longer and longer; meanwhile the error is raised again. A batch job that was submitted
+        since the last query is queued.
         """
         wanted = frozenset(ids)
         if self._clock() < self._ask_from:

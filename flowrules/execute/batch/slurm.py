@@ -42,8 +42,9 @@ _OVER = re.compile(r"already complet", re.IGNORECASE)
 _NO_ACCOUNTS = re.compile(r"accounting storage is disabled|no accounting storage", re.IGNORECASE)
 _FULL = re.compile(r"Max(Submit)?Jobs?|(Grp|Max)Submit|submit limit reached", re.IGNORECASE)
 _PASSING = re.compile(
-    r"unable to contact|unable to connect|could not establish|timed? ?out|connection (refused|reset)|temporarily|try again"
-    r"|zero bytes|transport endpoint|communication|standby mode|authentication|munge|persist|no route to host",
+    r"unable to contact|unable to connect|could not establish|timed? ?out|connection (refused|reset)|temporarily"
+    r"|try again|zero bytes|transport endpoint|communication|standby mode|authentication|munge|persist"
+    r"|no route to host",
     re.IGNORECASE,
 )
 
@@ -114,8 +115,8 @@ class Slurm:
         except BatchError as error:
             if not error.final:
                 raise
-            answer = Answer(0, "", "")  # clients without accounts may come without the command
-            self._accounts = False
+            self._accounts = False  # where there are no accounts, there may be no command
+            return []
         if _NO_ACCOUNTS.search(answer.err):
             self._accounts = False
             return []
