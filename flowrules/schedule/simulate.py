@@ -1,13 +1,27 @@
-"""Runs the scheduler in virtual time: how long jobs would take on a machine, without running any."""
+"""Runs the scheduler in virtual time: how long jobs would take on a machine or in blocks, without running any."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from flowrules.model.events import Action, Capacity, Check, Checked, Ended, Planned, SchedJob, Start
+from flowrules.model.events import (
+    Action,
+    Capacity,
+    Check,
+    Checked,
+    Cluster,
+    Ended,
+    Event,
+    Impossible,
+    Planned,
+    SchedJob,
+    Slot,
+    Start,
+)
 from flowrules.schedule.core import Scheduler
+from flowrules.schedule.ranks import in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,58 +31,155 @@ class Simulation:
     Attributes:
         makespan: seconds from the first start to the last end.
         busy: core seconds that jobs occupied.
-        starts: for each job when it started, if asked for.
+        starts: for each job when it started, if asked for; slots: and where.
         events, looks: how many events the scheduler was told, and how many lines of ready jobs it looked at.
     """
 
     makespan: float
     busy: float
     starts: Mapping[int, float]
+    slots: Mapping[int, Slot]
     events: int
     looks: int
 
 
 def simulate(
     jobs: Iterable[SchedJob],
-    capacity: Capacity,
+    capacity: Capacity | Cluster,
     durations: Mapping[int, float] | None = None,
     *,
     max_jobs: int | None = None,
     keep_starts: bool = False,
+    until: float | None = None,
 ) -> Simulation:
     """Run jobs in virtual time; every one succeeds, and what may run does.
 
     Args:
         durations: seconds each job takes; those not named take what is expected of them.
-        keep_starts: note when each job started.
+        keep_starts: note when and where each job started.
+        until: the end of the block, from its start; what cannot end before is left out.
 
     Raises:
         ValueError: a job exceeds the capacity, or jobs need each other in a circle.
     """
-    listed = tuple(jobs)
-    took = {job.id: job.expected for job in listed}
+    return simulate_blocks([tuple(jobs)], capacity, durations, [max_jobs], keep_starts=keep_starts, until=until)[0]
+
+
+def simulate_blocks(
+    parts: Sequence[Sequence[SchedJob]],
+    capacity: Capacity | Cluster,
+    durations: Mapping[int, float] | None = None,
+    max_jobs: Sequence[int | None] = (None,),
+    *,
+    keep_starts: bool = False,
+    until: float | None = None,
+) -> list[Simulation]:
+    """Run blocks that start together, each with jobs of its own on the same capacity, as `simulate` does.
+
+    A job that needs one of another block is handed to its own when that has ended, as a driver does it.
+    """
+    blocks = [
+        _Block(i, Scheduler(capacity, max_jobs=most, keep_going=True, until=until), keep_starts)
+        for i, most in enumerate(max_jobs)
+    ]
+    took = {job.id: expected_time(job) for part in parts for job in part}
     took.update(durations or {})
-    scheduler = Scheduler(capacity, max_jobs=max_jobs, keep_going=True)
-    ends: list[tuple[float, int]] = []
-    starts: dict[int, float] = {}
-    now, busy, events = 0.0, 0.0, 1
-    todo: list[Action] = scheduler.advance(Planned(now, listed))
-    while todo or ends:
-        for action in todo:
-            if isinstance(action, Start):
-                job = action.job
-                heappush(ends, (now + took[job], job))
-                busy += took[job] * action.slot.cores
-                if keep_starts:
-                    starts[job] = now
-        checks = [action.job for action in todo if isinstance(action, Check)]
-        if checks:
-            todo = [a for job in checks for a in scheduler.advance(Checked(now, job, True))]
-            events += len(checks)
-        elif ends:
-            now, job = heappop(ends)
-            todo = scheduler.advance(Ended(now, job, True))
-            events += 1
-        else:
-            break
-    return Simulation(now, busy, starts, events, scheduler.looks)
+    desk = _Desk(parts)
+    ends: list[tuple[float, int, int]] = []
+    for block in blocks:
+        block.tell(Planned(0.0, tuple(desk.first[block.index])), took, ends)
+    now = 0.0
+    while ends:
+        now, index, job = heappop(ends)
+        blocks[index].makespan = now
+        blocks[index].tell(Ended(now, job, True), took, ends)
+        for other, handed in desk.ended(job).items():
+            blocks[other].tell(Planned(now, tuple(handed)), took, ends)
+    return [block.result() for block in blocks]
+
+
+def expected_time(job: SchedJob) -> float:
+    """Seconds a job is expected to run; it is stopped at its limit."""
+    return job.expected if job.limit is None else min(job.expected, job.limit)
+
+
+class _Block:
+    """One scheduler in virtual time."""
+
+    def __init__(self, index: int, scheduler: Scheduler, keep: bool) -> None:
+        self.index = index
+        self.makespan = 0.0
+        self._scheduler = scheduler
+        self._keep = keep
+        self._busy = 0.0
+        self._events = 0
+        self._starts: dict[int, float] = {}
+        self._slots: dict[int, Slot] = {}
+
+    def tell(self, event: Event, took: Mapping[int, float], ends: list[tuple[float, int, int]]) -> None:
+        """Tell an event and do what follows; ends of jobs that start go into the heap."""
+        now = event.now
+        todo: list[Action] = self._scheduler.advance(event)
+        self._events += 1
+        while todo:
+            checks: list[int] = []
+            for action in todo:
+                if isinstance(action, Start):
+                    job = action.job
+                    heappush(ends, (now + took[job], self.index, job))
+                    self._busy += took[job] * action.slot.cores
+                    if self._keep:
+                        self._starts[job] = now
+                        self._slots[job] = action.slot
+                elif isinstance(action, Check):
+                    checks.append(action.job)
+                elif isinstance(action, Impossible):
+                    raise ValueError(f"job {action.job} exceeds the capacity")
+            todo = [a for job in checks for a in self._scheduler.advance(Checked(now, job, True))]
+            self._events += len(checks)
+
+    def result(self) -> Simulation:
+        looks = self._scheduler.looks
+        return Simulation(self.makespan, self._busy, self._starts, self._slots, self._events, looks)
+
+
+class _Desk:
+    """Which jobs a block may be handed: all they need has ended elsewhere, or was handed to the same block.
+
+    Attributes:
+        first: for each block what it is handed at the start.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[SchedJob]]) -> None:
+        self.first: list[list[SchedJob]] = [list(part) for part in parts]
+        self._home: dict[int, int] = {}
+        self._held: dict[int, tuple[SchedJob, int]] = {}  # with how many needs it waits for
+        self._users: dict[int, list[int]] = {}
+        if len(parts) < 2:
+            return
+        self._home = {job.id: i for i, part in enumerate(parts) for job in part}
+        self.first = [[] for _ in parts]
+        for job in in_order({job.id: job for part in parts for job in part}):
+            home = self._home[job.id]
+            waits = [n for n in job.needs if self._home.get(n, home) != home or n in self._held]
+            if not waits:
+                self.first[home].append(job)
+                continue
+            self._held[job.id] = (job, len(waits))
+            for need in waits:
+                self._users.setdefault(need, []).append(job.id)
+
+    def ended(self, job: int) -> dict[int, list[SchedJob]]:
+        """Jobs that may be handed over, by block, now that one has ended."""
+        handed: dict[int, list[SchedJob]] = {}
+        met = [user for user in self._users.get(job, ()) if self._home[user] != self._home[job]]
+        for user in met:
+            waiting, count = self._held[user]
+            self._held[user] = (waiting, count - 1)
+            if count > 1:
+                continue
+            del self._held[user]
+            home = self._home[user]
+            handed.setdefault(home, []).append(waiting)
+            met += [later for later in self._users.get(user, ()) if self._home[later] == home]
+        return handed
