@@ -45,7 +45,7 @@ fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where i
   done
 }
 
-fr_is_task() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* && $fr_j == ":$fr_chain$fr_task:"* ]]; }
+fr_is_task() { fr_is_ours && [[ $fr_j == ":$fr_chain$fr_task:"* ]]; }
 
 fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
 
@@ -171,9 +171,10 @@ fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
 }
 
 fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line, in a process of its own
-  local lane=$1 status=126 flags='' kb=0 cpu=0 sweep=''
+  local lane=$1 status=126 flags='' kb=0 sweep=''
   fr_task=$2 fr_text=$4 fr_job='' fr_limit='' fr_early=''
   trap fr_stop USR1
+  fr_listen "$1" "$2"
   exec 7>&-
   [[ -e $fr_dir/k.$fr_task ]] && fr_early=1
   [[ $3 == run ]] || fr_words "$4" || { flags=words fr_text=; }
@@ -194,12 +195,10 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   fi
   fr_now
   ended=$fr_t
-  times >"$fr_dir/t.$lane"
-  { read -r _; read -r -a cpu; } <"$fr_dir/t.$lane"
-  fr_cpu "${cpu[@]}"
+  fr_times "$lane"
   [[ $fr_job ]] && fr_clean
   ((ended - began < 2000000)) || fr_memory
-  fr_report "$fr_task" "$status" "$began" "$ended" "$fr_cpu" "$kb" "${flags:--}"
+  fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
 }
 
 fr_await() { # fr_status: how process $1 ended; a wait is cut short by fr_stop and taken up again
@@ -210,10 +209,14 @@ fr_await() { # fr_status: how process $1 ended; a wait is cut short by fr_stop a
   done 2>/dev/null
 }
 
-fr_cpu() { # microseconds of `times`, such as 0m0.003s 1m2.500s
-  local x s
+fr_before=0 # what processes had used that are not of the job
+
+fr_times() { # fr_cpu: microseconds of the ended children of this process, from lines such as 0m0.003s 1m2.500s
+  local x s cpu
+  times >"$fr_dir/t.$1"
+  { read -r _; read -r -a cpu; } <"$fr_dir/t.$1"
   fr_cpu=0
-  for x in "$@"; do
+  for x in "${cpu[@]}"; do
     s=${x#*m} s=${s%s}
     fr_cpu=$((fr_cpu + 10#${x%m*} * 60000000 + 10#${s/[!0-9]/} * 1000))
   done
@@ -263,7 +266,10 @@ fr_settle() { # whether lane $1 is free; tells of an attempt whose own process w
   [[ $pid ]] || return 0
   [[ ! -d /proc/$pid ]] || return 1
   fr_pids[$1]=
-  wait "$pid" 2>/dev/null && return
+  wait "$pid" 2>/dev/null || fr_gone "$1"
+}
+
+fr_gone() { # ends what is left of the attempt in lane $1, whose own process was killed, and tells of it
   fr_task=${fr_tasks[$1]}
   fr_sweep fr_is_task 2 || :
   fr_now
@@ -273,9 +279,21 @@ fr_settle() { # whether lane $1 is free; tells of an attempt whose own process w
 fr_start() { # fr_start run|file TASK WORDS
   fr_free_lane
   fr_now
-  (fr_attempt "$fr_lane" "$2" "$1" "$3") &
-  fr_pids[$fr_lane]=$! fr_tasks[$fr_lane]=$2 fr_began[$fr_lane]=$fr_t
+  fr_tasks[$fr_lane]=$2 fr_began[$fr_lane]=$fr_t
+  fr_begin "$fr_lane" "$2" "$1" "$3"
 }
+
+# What relay.sh does otherwise: how the process of an attempt is made (and fr_settle), and what goes with it.
+
+fr_begin() { # LANE TASK run|file WORDS
+  (fr_attempt "$@") &
+  fr_pids[$1]=$!
+}
+
+fr_prepare() { :; } # before the agent is ready
+fr_listen() { :; }  # LANE TASK; in the process of an attempt, when it can be asked to end
+fr_beat() { :; }    # once a second
+fr_finish() { :; }  # when no attempt runs any more
 
 fr_kill() { # asks the process of attempt $1 to end it; what is asked before it listens it finds in a file
   local lane
@@ -300,6 +318,7 @@ fr_look() { # once a second: attempts that are being killed are asked again, so 
     fi
   done
   for lane in "${!fr_pids[@]}"; do fr_settle "$lane" || busy=1; done
+  fr_beat
   [[ $busy ]] # whether any attempt runs
 }
 
@@ -309,6 +328,7 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
   fr_grace=$1
   for lane in "${!fr_pids[@]}"; do [[ ! ${fr_pids[lane]} ]] || fr_kill "${fr_tasks[lane]}"; done
   while ((tries++ < fr_grace / 100000 + 100)) && fr_look; do fr_nap 0.1; done
+  fr_finish
   if fr_sweep fr_is_ours 2; then
     printf 'bye\n' >&7
     printf '%s reaped %s\n' "$fr_nonce" "$fr_swept" >&9
@@ -360,13 +380,14 @@ fr_close_others() { # descriptors that a launcher left open are not for jobs
   done 2>/dev/null
 }
 
-fr_main() { # NONCE AGENT MARK LEASE GRACE NODELOG DIRECTORY WORKER_INIT
-  fr_nonce=$1 fr_agent=$2 fr_mark=$3 fr_lease=$4 fr_grace=$5
-  local init=$8 name cpus memory
+fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
+  fr_nonce=$1 fr_agent=$2 fr_mark=$3 fr_lease=$4 fr_grace=$5 fr_run=$6 fr_cpus=$8
+  local init=$9 name cpus memory
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
   unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS # those of this agent
+  unset SSH_CLIENT SSH2_CLIENT # by which each bash of a job might think that it should read ~/.bashrc
   fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
   local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")
   fr_epoch=0 fr_guard=0
@@ -379,7 +400,7 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE NODELOG DIRECTORY WORKER_INIT
   [[ ${fr_dir-} ]] || fr_fail "no folder of this node can be written: /dev/shm, TMPDIR, /tmp"
   fr_guarded
   cd -- "$7" || fr_fail "the working directory cannot be entered"
-  exec 8>>"$6" || fr_fail "the log of the node cannot be written"
+  exec 8>>"$fr_run/node-${fr_agent%.*}.log" || fr_fail "the log of the node cannot be written"
   set +eu
   eval "$init" 0</dev/null 7>&- 8>&- 9>&-
   set +eufxvn +o posix
@@ -390,6 +411,7 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE NODELOG DIRECTORY WORKER_INIT
   unset FLOWRULES_ATTEMPT
   declare -ga fr_pids=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()
+  fr_prepare
   while read -r name memory _; do
     [[ $name == MemTotal: ]] && break
   done </proc/meminfo
@@ -416,5 +438,3 @@ fr_guarded() { # starts the guard, in a session of its own so that what ends thi
   )
   fr_guard=$!
 }
-
-fr_main "$@"

@@ -118,7 +118,7 @@ class Agents:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         if self._flavour is None:
             self._flavour = installed_flavour() if self._spec.launcher == "mpiexec" else "hydra"
-        self._text = files("flowrules.execute").joinpath("agent.sh").read_text(encoding="utf-8")
+        self._text = _agent_text(self._spec.launcher)
         os.makedirs(self._run, exist_ok=True)
         os.makedirs(os.path.join(self._folder, "cmd"), mode=0o700, exist_ok=True)
         path = os.path.join(self._run, "agents.log")
@@ -273,7 +273,7 @@ class Agents:
         spec = self._spec
         agent = f"{node.name}.{node.generation}"
         times = (str(math.ceil(self._lease)), str(round(self._grace * 1e6)))
-        texts = (self.node_log(node.name), spec.directory, spec.worker_init)
+        texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
         # an outer run's mark is inherited here only; elsewhere nothing is, so it is said as well
         marks[ATTEMPT] = os.environ.get(ATTEMPT, "")
@@ -373,6 +373,13 @@ class Agents:
         if self._reactor is None:
             raise RuntimeError("the agents were not opened")
         return self._reactor
+
+
+def _agent_text(launcher: str) -> str:
+    folder = files("flowrules.execute")
+    names = ["agent.sh", *(["relay.sh"] if launcher == "parallel" else [])]
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
+    return "\n".join([*texts, 'fr_main "$@"'])
 
 
 def installed_flavour() -> Flavour:
