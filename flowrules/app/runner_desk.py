@@ -141,15 +141,10 @@ class Desk:
                 moves += self._plan(now, [job])
         return moves
 
-    def have(self, now: float, tasks: Iterable[str]) -> list[Move]:
-        """Know that tasks ended well; those that wait are not run, those that run are killed."""
-        moves: list[Move] = []
-        for name in tasks:
-            self._done.add(name)
-            self._lost.discard(name)
-            if name in self._ids and name not in self.waiting:
-                moves.append(End(name))
-        return moves
+    def have(self, tasks: Iterable[str]) -> None:
+        """Know that tasks ended well; those that have not started are not run."""
+        self._done.update(tasks)
+        self._lost.difference_update(tasks)
 
     def cancel(self, now: float, tasks: Iterable[str]) -> list[Move]:
         """Tasks are not wanted any more."""

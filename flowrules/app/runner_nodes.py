@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 
-from flowrules.app.runner_work import Work
-from flowrules.execute.agentlines import node_log
+from flowrules.app.runner_work import Work, draft_of
+from flowrules.app.salvage import good_ends
+from flowrules.execute.launchers import numbers
 from flowrules.model.agent import NodeLost, NodeReady, TaskEnded
-from flowrules.record.numbered import numbers
+from flowrules.model.block import Task
+from flowrules.model.events import Slot
 from flowrules.record.spool_runner import QUARANTINE_SECONDS, RunnerFolder
 
 
@@ -33,6 +35,7 @@ class Nodes:
         self._swept: set[str] = set()
         self._losses: dict[str, int] = {}
         self._sick: set[str] = set()
+        self._taken: dict[str, set[int]] = {name: set() for name in names}
         self._orphans: dict[str, tuple[Work, float]] = {}
         past = block.past
         self._questions = {
@@ -53,35 +56,52 @@ class Nodes:
         count = self._losses[event.node] = self._losses.get(event.node, 0) + 1
         until = now if event.reaped else now + QUARANTINE_SECONDS
         for work in works:
-            if work.begun is not None:
+            if work.node == event.node and work.begun is not None and not work.ended:
                 self._orphans.setdefault(work.task.name, (work, until))
         if count > 1:
             self._sick.add(event.node)
         return count == 1
-
-    def is_ready(self, node: str) -> bool:
-        """Whether a node takes tasks."""
-        return node in self._ready
 
     @property
     def all_sick(self) -> bool:
         """Whether no node is left."""
         return self._sick.issuperset(self.names)
 
-    def bindable(self, node: str, cpus: Sequence[int]) -> Sequence[int]:
-        """Hardware threads to bind an attempt to: none where the node does not have them all, as in an emulation."""
-        ready = self._ready[node]
-        return cpus if not ready.cpus or set(cpus) <= set(ready.cpus) else ()
+    # ── attempts ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def work(self, task: Task, slot: Slot, until: float) -> Work:
+        """An attempt that has its slot; it has the lowest number that no other on its node has."""
+        node = slot.nodes[0]
+        taken = self._taken[node]
+        number = next(n for n in range(len(taken) + 1) if n not in taken)
+        taken.add(number)
+        return Work(task, slot, node, number, draft_of(task, slot, node), until)
+
+    def leave(self, work: Work) -> None:
+        """An attempt is over, its number is free."""
+        self._taken[work.slot.nodes[0]].discard(work.number)
+
+    def is_ready(self, work: Work) -> bool:
+        """Whether the nodes of an attempt take tasks."""
+        return all(node in self._ready for node in work.slot.nodes)
+
+    def bindable(self, work: Work) -> Sequence[int]:
+        """Hardware threads to bind an attempt to: none where its node lacks some, as in an emulation."""
+        there = self._ready[work.node].cpus
+        return work.slot.cpus if not there or set(work.slot.cpus) <= set(there) else ()
 
     # ── attempts of lost nodes ───────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def orphans(self) -> Sequence[str]:
+    def orphans(self) -> Set[str]:
         """Attempts of lost nodes that may still run."""
-        return tuple(self._orphans)
+        return self._orphans.keys()
 
-    def settled_orphans(self, now: float, node: str | None = None) -> list[Work]:
-        """Attempts of lost nodes that are dead now: the quarantine is over, or ``node`` was swept."""
+    def settled_orphans(self, now: float, node: str = "") -> list[Work]:
+        """Attempts of lost nodes that are dead now: the quarantine is over, or their node is ``node``, which was swept.
+
+        What ended well before was told before.
+        """
         found = [work for work, until in self._orphans.values() if now >= until or work.node == node]
         for work in found:
             del self._orphans[work.task.name]
@@ -102,38 +122,19 @@ class Nodes:
         """Whether any attempt of an earlier incarnation may still run."""
         return any(self.is_in_question(task, now) for task in self._questions)
 
-    def ended_before(self, work: Work, *, own: bool = False) -> TaskEnded | None:
-        """The good end of an attempt that only the log of its node has; told once.
+    def has_said(self, task: str) -> bool:
+        """Whether an earlier incarnation started a task and did not say how it ended."""
+        return task in self._questions
 
-        Args:
-            own: it was started by this incarnation; else by an earlier one.
-        """
-        name = work.task.name
-        if own:
-            return _good(self._read(self._block.incarnation, work.node)).get(name)
-        started = self._questions.pop(name, None)
-        if started is None:
-            return None
+    def ended_before(self, work: Work) -> TaskEnded | None:
+        """The good end of an attempt of an earlier incarnation that only the log of its node has; told once."""
+        started = self._questions.pop(work.task.name)
         if self._said is None:
-            self._said = {}
-            for run in numbers(f"{self._block.path}/runs"):
-                if run < self._block.incarnation:
-                    for node in sorted({s.node for s in self._block.past.started.values()}):
-                        self._said.update(_good(self._read(run, node)))
-        ended = self._said.get(name)
+            nodes = {said.node for said in self._block.past.started.values()}
+            self._said = good_ends(self._block.path, self._block.spec.nonce, nodes, before=self._block.incarnation)
+        ended = self._said.get(work.task.name)
         if ended is not None:
             work.node = work.record.host = started.node
             work.record.gpus = list(started.gpus)
+            work.slot = replace(work.slot, gpus=started.gpus, cpus=numbers(started.cpus))
         return ended
-
-    def _read(self, run: int, node: str) -> list[TaskEnded]:
-        path = f"{self._block.path}/runs/{run:02d}/node-{node}.log"
-        folder, name = os.path.split(path)
-        if name not in os.listdir(folder):
-            return []
-        with open(path, "rb") as file:
-            return node_log(file.read(), node, self._block.spec.nonce)
-
-
-def _good(ends: Sequence[TaskEnded]) -> dict[str, TaskEnded]:
-    return {end.task: end for end in ends if end.exit == 0 and not end.killed}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flowrules.app.attempt import THREAD_VARIABLES
 from flowrules.app.finishing import Promised, discard, finish
 from flowrules.errors import FlowrulesError
-from flowrules.execute.launchers import ranges
+from flowrules.execute.agents import installed_flavour
+from flowrules.execute.launchers import Flavour, mpirun, ranges
 from flowrules.model.agent import TaskEnded
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Slot
@@ -27,8 +29,8 @@ class Work:
     Attributes:
         number: of its place among those that run on the node at the same time, from 0.
         until: until then (monotonic seconds) its inputs may take to appear; once it has ended, its outputs.
-        begun: when it was handed to its node; None before.
-        unwanted: why it is to be killed: `limit`, `cancel`, `closing`; "" where it is not.
+        begun: when it was handed to its node; None before. ended: when its end was heard of; 0 before.
+        unwanted: why it is to be killed: `limit`, `cancel`, `lost` (a node of it), `closing`; "" where it is not.
     """
 
     task: Task
@@ -38,29 +40,29 @@ class Work:
     record: Record
     until: float
     begun: float | None = None
+    ended: float = 0.0
     unwanted: str = ""
 
     @property
     def log(self) -> str:
         """File of its output and error."""
-        return self.task.log or f".flowrules/logs/{self.task.name}.log"
+        return log_of(self.task)
 
 
 class Bench:
     """Looks after the files of attempts; the working directory is the campaign's.
 
+    Args:
+        ends: of earlier attempts.
+
     Attributes:
         made: files as this block knows them: as attempts left them, or as they were when inputs were looked at.
     """
 
-    def __init__(self, spec: BlockSpec, disk: Disk) -> None:
-        self.made: dict[str, FileRecord] = {}
+    def __init__(self, spec: BlockSpec, disk: Disk, ends: Iterable[TaskEnd] = ()) -> None:
+        self.made = {output.path: output for end in ends for output in end.record.outputs}
         self._spec = spec
         self._disk = disk
-
-    def learn(self, end: TaskEnd) -> None:
-        """Know the outputs of an attempt that ended well before."""
-        self.made.update((output.path, output) for output in end.record.outputs)
 
     # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,13 +103,18 @@ class Bench:
         Raises:
             FlowrulesError: an input is not there, or the disk refuses.
         """
-        task, record = work.task, work.record
-        paths = [*(wanted.path for wanted in task.inputs), *task.made]
-        order = {known.path: at for at, known in enumerate(task.draft.inputs)}
-        paths.sort(key=lambda path: order.get(path, len(order)))
-        record.inputs = [self._input(task, path) for path in dict.fromkeys(paths)]
+        task = work.task
+        self.look_at_inputs(work)
         beside = [(path, NO_FLAGS) for path in (*task.logs, *task.benchmarks)]
         prepare(self._disk, [*task.outputs, *beside], [work.log])
+
+    def look_at_inputs(self, work: Work) -> None:
+        """Complete the record with the inputs as they are.
+
+        Raises:
+            FlowrulesError: an input is not there.
+        """
+        work.record.inputs = [self._input(work.task, path) for path in _inputs_of(work.task)]
 
     def _input(self, task: Task, path: str) -> FileRecord:
         known = self.made.get(path) or self._look(path, self._spec.hash_limit)
@@ -125,9 +132,28 @@ class Bench:
         env["FLOWRULES_NODES"] = ",".join(slot.nodes or (work.node,))
         env["FLOWRULES_GPUS"] = ",".join(slot.gpus)
         env["FLOWRULES_SLOT"] = str(work.number)
+        if task.need.nodes:
+            env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
         if self._spec.node.gpu_variable:
             env[self._spec.node.gpu_variable] = ",".join(slot.gpus)
         return {**env, **task.env}
+
+    def _mpirun(self, task: Task, slot: Slot) -> str:
+        """The launch command of a task of several nodes; its draft has the resources of the job."""
+        said = task.draft.resources
+        ppn = int(said.get("ranks_per_node", "1"))
+        threads = int(said.get("threads_per_rank", "0")) or max(1, slot.cores // (len(slot.nodes) * ppn))
+        if self._spec.launcher == "local":  # its nodes are all this machine
+            return mpirun(self._flavour, slot.nodes[:1], ppn=ppn * len(slot.nodes), threads=threads)
+        return mpirun(self._flavour, slot.nodes, ppn=ppn, threads=threads)
+
+    @cached_property
+    def _flavour(self) -> Flavour:
+        """Whose `mpiexec` there is; where none is found, the job's own attempt to start it will say so."""
+        try:
+            return installed_flavour()
+        except ValueError:
+            return "hydra"
 
     # ── after ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,7 +187,6 @@ class Bench:
     def refuse(self, work: Work, error: str) -> TaskEnd:
         """What is written down of an attempt that could not be started."""
         work.record.status, work.record.exit, work.record.error = "failed", 1, error
-        work.record.inputs = work.record.inputs or []
         return self.end(work)
 
     def discard(self, work: Work) -> None:
@@ -173,21 +198,19 @@ class Bench:
         return TaskEnd(work.task.name, work.record, work.node, work.slot.gpus, ranges(work.slot.cpus))
 
 
-def draft_of(task: Task, slot: Slot, node: str, log: str) -> Record:
+def log_of(task: Task) -> str:
+    """File of a task's output and error."""
+    return task.log or f".flowrules/logs/{task.name}.log"
+
+
+def draft_of(task: Task, slot: Slot, node: str) -> Record:
     """A task's record as far as it is known at its start."""
-    return replace(
-        task.draft,
-        outputs=[],
-        inputs=[],
-        threads=slot.cores,
-        gpus=list(slot.gpus),
-        host=node,
-        log=log,
-        exit=0,
-        error="",
-    )
+    gpus = list(slot.gpus)
+    return replace(task.draft, outputs=[], inputs=[], threads=slot.cores, gpus=gpus, host=node, log=log_of(task))
 
 
-def free_number(taken: Sequence[int]) -> int:
-    """The lowest number from 0 that is not taken."""
-    return next(number for number in range(len(taken) + 1) if number not in taken)
+def _inputs_of(task: Task) -> list[str]:
+    """Paths of all inputs, in the order in which the draft has them, as far as it has."""
+    order = {known.path: at for at, known in enumerate(task.draft.inputs)}
+    paths = dict.fromkeys([*(wanted.path for wanted in task.inputs), *task.made])
+    return sorted(paths, key=lambda path: order.get(path, len(order)))

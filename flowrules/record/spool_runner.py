@@ -260,6 +260,12 @@ class RunnerFolder:
         """Let go of the files. May be called twice."""
         self._log.close()
 
+    def __enter__(self) -> RunnerFolder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
 
 class _Patience:
     """Asks of earlier incarnations whether they live, and waits until they do not."""

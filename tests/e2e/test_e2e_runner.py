@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flowrules.app.salvage import salvage
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Need
 from flowrules.model.files import FileRecord
@@ -24,6 +25,17 @@ from flowrules.record.spool import BlockFolder
 PATIENCE = 60.0
 GPU = "CUDA_VISIBLE_DEVICES"
 NODE = NodeShape(4, gpus=(GpuSlot("0", (0, 1)), GpuSlot("1", (2, 3))), gpu_variable=GPU)
+
+
+def children(pid: int) -> list[tuple[int, list[str]]]:
+    """Processes that a process started, with their arguments."""
+    found = []
+    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            found.append((int(each), Path(f"/proc/{each}/cmdline").read_text().split("\0")))
+        except OSError:
+            continue
+    return found
 
 
 class Block:
@@ -414,3 +426,162 @@ def test_a_new_driver_takes_the_block_over(block):
     b.closes(runner)
     new.close()
     assert not b.all_of(Sick)
+
+
+# ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block):
+    b = block()
+    b.folder.take([task(f"1J{n}.1", f"echo > up-{n}; sleep 1000", [f"up-{n}"], need=Need(4)) for n in range(2)])
+    runner = b.start(FLOWRULES_NODES="n0,n1")
+    b.until(lambda: all((b.path / f"up-{n}").exists() for n in range(2)))
+    where = {event.task: event.node for event in b.all_of(Started)}
+    assert sorted(where.values()) == ["n0", "n1"]
+    agents = [pid for pid, words in children(runner.pid) if "--norc" in words]
+    assert len(agents) == 2
+    os.kill(agents[0], signal.SIGKILL)
+    b.until(lambda: b.given)
+    assert len(b.given) == 1 and not b.ends, "that its agent died is not the task's fault"
+    (lost,) = b.given
+    assert "lost" in b.given[lost] and not (b.path / f"up-{lost[2]}").exists()
+    b.folder.take([task("1J7.1", "echo > again", ["again"], need=Need(4))])
+    b.until(lambda: "1J7.1" in b.ends)
+    assert b.ends["1J7.1"].node == where[lost]
+    assert not b.all_of(Sick)
+    b.folder.stop(0.0)
+    assert b.closes(runner) == Closed(True)
+
+
+def test_a_node_that_is_lost_twice_is_sick_and_with_the_last_one_the_block_ends(block):
+    b = block()
+    b.folder.take([task("1J1.1", "echo > up; sleep 1000"), task("1J2.1", "true", after=["1J1.1"])])
+    runner = b.start()
+    b.until(lambda: (b.path / "up").exists())
+
+    def agents() -> list[int]:
+        return [pid for pid, words in children(runner.pid) if "--norc" in words]
+
+    os.kill(agents()[0], signal.SIGKILL)
+    b.until(lambda: b.given)
+    os.kill(agents()[0], signal.SIGKILL)
+    b.closes(runner)
+    assert [event.node for event in b.all_of(Sick)] == [b.all_of(Started)[0].node]
+    assert sorted(b.given) == ["1J1.1", "1J2.1"] and not b.ends
+
+
+def test_a_task_of_several_nodes_is_told_its_hosts_and_how_to_start_ranks(block):
+    b = block()
+    say = 'echo "$FLOWRULES_NODES $FLOWRULES_MPIRUN" > out'
+    b.folder.take([task("1J1.1", say, ["out"], need=Need(1, nodes=2))])
+    b.start(FLOWRULES_NODES="n0,n1")
+    b.until(lambda: b.ends)
+    assert b.read("out") == "n0,n1 mpiexec -n 2\n"
+
+
+# ── what only a node knows ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def ends_unheard(b: Block) -> subprocess.Popen:
+    """A runner that does not hear how an attempt of its ends well, and dies."""
+    script = "echo x >> ran; while [[ ! -e go ]]; do sleep 0.02; done; cat in > out"
+    (b.path / "in").write_text("data")
+    seen = os.stat(b.path / "in")
+    b.folder.take(
+        [task("1J1.1", script, ["out"], inputs=[FileRecord("in", 4, seen.st_mtime_ns)], need=Need(2, gpus=1))]
+    )
+    runner = b.start()
+    b.until(lambda: (b.path / "ran").exists())
+    runner.send_signal(signal.SIGSTOP)
+    (b.path / "go").touch()
+    (log,) = Path(b.folder.path).glob("runs/01/node-*.log")
+    b.until(lambda: "1J1.1" in log.read_text())
+    runner.kill()
+    runner.wait()
+    return runner
+
+
+def test_an_end_that_only_the_nodes_log_has_counts_for_the_next_incarnation(block):
+    b = block()
+    ends_unheard(b)
+    b.start()
+    b.until(lambda: b.ends)
+    end = b.ends["1J1.1"]
+    assert end.record.status == "done" and b.read("ran") == "x\n"
+    assert [made.path for made in end.record.inputs] == ["in"] and end.gpus == ("0",) and end.cpus == "0-1"
+
+
+def test_an_end_that_only_the_nodes_log_has_counts_for_the_driver_of_a_block_that_is_over(block):
+    b = block()
+    ends_unheard(b)
+    b.events += b.folder.news()
+    (end,) = salvage(b.folder, str(b.path))
+    assert end.task == "1J1.1" and end.record.status == "done" and end.gpus == ("0",)
+    assert [made.path for made in end.record.outputs] == ["out"]
+    (b.path / "out").unlink()
+    assert salvage(b.folder, str(b.path)) == []
+
+
+# ── trouble with files ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stopped_runner_is_waited_for_and_says_nothing_once_it_goes_on(block):
+    b = block()
+    b.folder.take([task("1J1.1", "echo x >> ran; sleep 1000")])
+    first = b.start()
+    b.until(lambda: (b.path / "ran").exists())
+    first.send_signal(signal.SIGSTOP)
+    b.start()
+    b.until(lambda: os.path.exists(f"{b.folder.path}/runs/02/log"))
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(PATIENCE) == 3
+    b.until(lambda: b.read("ran") == "x\nx\n")
+    assert [begin.incarnation for begin in b.all_of(Begin)] == [1, 2] and not b.ends and not b.given
+
+
+def test_damaged_lines_of_the_inbox_are_given_back(block):
+    b = block()
+    b.folder.take([task("1J1.1", "true"), task("1J2.1", "true"), task("1J3.1", "true")])
+    inbox = Path(b.folder.path) / "inbox.000001"
+    inbox.write_bytes(inbox.read_bytes().replace(b"rule 1J2.1", b"rule 1J2,1"))
+    b.start()
+    b.until(lambda: len(b.ends) == 2 and b.given)
+    assert list(b.given) == ["1J2.1"] and "damaged" in b.given["1J2.1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_starts_nothing_and_loses_nothing(block, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        b = Block(small)
+        hold = "touch {0}/up; while [[ ! -e {0}/go ]]; do sleep 0.02; done"
+        tasks = [task("1J1.1", hold.format(tmp_path)), task("1J2.1", f"echo x > {tmp_path}/two", after=["1J1.1"])]
+        tasks[0].draft.params = "x" * 20_000  # the end will not find room in the log's last page
+        b.folder.take(tasks)
+        with open(tmp_path / "said", "wb") as said:
+            command = [sys.executable, "-m", "flowrules", "run-block", b.folder.path]
+            runner = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        b.processes.append(runner)
+        (small / "said").touch()
+        b.until(lambda: (tmp_path / "up").exists())
+        with open(small / "filler", "wb") as filler:
+            os.write(filler.fileno(), b"x" * (2 << 20))  # as much as there is room for
+        assert os.statvfs(small).f_bavail == 0
+        (tmp_path / "go").touch()
+        b.until(lambda: "nothing starts until this is mended" in (tmp_path / "said").read_text())
+        assert not (tmp_path / "two").exists()
+        (small / "filler").unlink()
+        b.until(lambda: len(b.ends) == 2)
+        assert all(end.record.status == "done" for end in b.ends.values())
+        b.folder.stop()
+        assert b.closes(runner) == Closed(True)
+    finally:
+        for process in b.processes:
+            process.kill()
+            process.wait()
+        b.folder.close()
+        subprocess.run(["umount", "-l", str(small)], check=True)

@@ -1,0 +1,204 @@
+"""Parts of a runner: its nodes, its clocks, and what its scheduler makes of tasks."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from flowrules.app.runner_clocks import Clocks
+from flowrules.app.runner_desk import Back, Desk, End, Place, cluster_of
+from flowrules.app.runner_hosts import allocated_hosts, batch_id
+from flowrules.errors import BatchError
+from flowrules.model.block import BlockSpec, Task, TaskEnd
+from flowrules.model.events import Need
+from flowrules.model.profile import GpuSlot, NodeShape
+from flowrules.model.record import Record
+from flowrules.record.blockfiles import Past
+
+GPUS = (GpuSlot("0", (2, 3)), GpuSlot("1", (0, 1)))
+SPEC = BlockSpec("c", "b001", "n", "x", "/w", 1, 3600.0, NodeShape(4, 100, GPUS, "V", (0,)), "local", idle=300.0)
+
+
+def task(number: int, *after: int, **more) -> Task:
+    more = {"need": Need(), **more}
+    return Task(f"1J{number}.1", "", ("true",), (), Record("r", {}, []), after=[f"1J{n}.1" for n in after], **more)
+
+
+def past(done=(), failed=(), given=()) -> Past:
+    found = Past.empty()
+    for names, status in ((done, "done"), (failed, "failed")):
+        found.ended.update({name: TaskEnd(name, Record("r", {}, [], status=status)) for name in names})
+    found.given.update(given)
+    return found
+
+
+def brief(moves) -> list[str]:
+    return [
+        f"{type(m).__name__.lower()} {m.task.name if isinstance(m, Place) else m.task}"
+        for m in moves
+        if isinstance(m, Place | Back | End)
+    ]
+
+
+# ── hosts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nodes_come_from_the_batch_system(tmp_path):
+    nodefile = tmp_path / "nodes"
+    nodefile.write_text("x1\nx1\nx0.site\n")
+    assert allocated_hosts({"PBS_NODEFILE": str(nodefile)}, "here") == ("x1", "x0.site")
+    assert allocated_hosts({"PBS_NODEFILE": str(nodefile), "FLOWRULES_NODES": "n0, n1"}, "here") == ("n0", "n1")
+    assert allocated_hosts({}, "here") == ("here",)
+
+
+def test_slurms_list_is_taken_apart_by_slurm(tmp_path, monkeypatch):
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text('#!/bin/sh\n[ "$*" = "show hostnames nid[1-2]" ] && printf "nid1\\nnid2\\n"\n')
+    scontrol.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert allocated_hosts({"SLURM_JOB_NODELIST": "nid[1-2]"}, "here") == ("nid1", "nid2")
+    with pytest.raises(BatchError, match="does not say which nodes"):
+        allocated_hosts({"SLURM_JOB_NODELIST": "nid[3-4]"}, "here")
+
+
+def test_a_list_of_nodes_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(BatchError, match="cannot read"):
+        allocated_hosts({"PBS_NODEFILE": str(tmp_path / "none")}, "here")
+    (tmp_path / "empty").touch()
+    with pytest.raises(BatchError, match="names no nodes"):
+        allocated_hosts({"PBS_NODEFILE": str(tmp_path / "empty")}, "here")
+
+
+def test_the_id_of_the_batch_job():
+    assert batch_id({"PBS_JOBID": "7.pbs"}) == "7.pbs"
+    assert batch_id({"SLURM_JOB_ID": "8"}) == "8"
+    assert batch_id({}) == ""
+
+
+# ── the desk ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_node_gives_what_is_not_reserved():
+    (node,) = cluster_of(SPEC, ["n0"]).nodes
+    assert (node.cpus, node.memory, node.gpus) == ((1, 2, 3), 100, ("0", "1"))
+    assert node.near == ((2, 3), (1,))
+
+
+def test_tasks_start_when_what_they_need_has_ended():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    assert brief(desk.take(0.0, [task(1), task(2, 1), task(3, 2)])) == ["place 1J1.1"]
+    assert list(desk.waiting) == ["1J2.1", "1J3.1"]
+    assert brief(desk.ended(1.0, "1J1.1", ok=True)) == ["place 1J2.1"]
+    assert brief(desk.ended(2.0, "1J2.1", ok=False)) == ["back 1J3.1"]
+    assert not desk.waiting
+    assert brief(desk.take(3.0, [task(4, 3), task(5, 1)])) == ["back 1J4.1", "place 1J5.1"]
+
+
+def test_a_task_is_taken_once():
+    desk = Desk(SPEC, ["n0"], 1000.0, past(done=["1J1.1"], failed=["1J2.1"], given=["1J3.1"]))
+    assert desk.take(0.0, [task(1), task(2), task(3)]) == []
+    assert brief(desk.take(0.0, [task(4, 1), task(4, 1), task(5, 2), task(6, 3), task(7, 99)])) == [
+        "back 1J5.1",
+        "back 1J6.1",
+        "back 1J7.1",
+        "place 1J4.1",
+    ]
+
+
+def test_tasks_the_scheduler_refuses_go_back_and_spare_the_others():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    moves = desk.take(0.0, [task(1, need=Need(cores=-1)), task(2, 1), task(3), task(4, need=Need(cores=9))])
+    assert sorted(brief(moves)) == ["back 1J1.1", "back 1J2.1", "back 1J4.1", "place 1J3.1"]
+
+
+def test_what_the_driver_has_is_not_run():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    desk.have(["1J2.1"])
+    desk.take(0.0, [task(1, need=Need(3))])
+    desk.have(["1J3.1"])
+    assert brief(desk.take(0.0, [task(2), task(3, need=Need(3)), task(4, 3, need=Need(3))])) == []
+    desk.have(["1J3.1"])
+    assert brief(desk.ended(1.0, "1J1.1", ok=True)) == ["place 1J4.1"]
+
+
+def test_a_task_that_was_taken_away_goes_back_alone_and_what_needs_it_with_a_reason():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    desk.take(0.0, [task(1), task(2, 1)])
+    (back,) = desk.withdrawn(1.0, "1J1.1")
+    assert back == Back("1J2.1", "what it needs is not to be had in this block")
+
+
+def test_cancelled_tasks_go_back_or_are_ended():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    desk.take(0.0, [task(1, need=Need(3), priority=1.0), task(2), task(3, 2)])
+    assert sorted(brief(desk.cancel(1.0, ["1J1.1", "1J2.1", "1J9.1"]))) == ["back 1J2.1", "back 1J3.1", "end 1J1.1"]
+
+
+def test_nothing_starts_that_cannot_end_and_a_closed_desk_hands_all_back():
+    desk = Desk(SPEC, ["n0"], 100.0, past())
+    found = desk.take(0.0, [task(1, expected=200.0), task(2, limit=50.0, need=Need(3)), task(3, limit=60.0)])
+    assert brief(found) == ["back 1J1.1", "place 1J2.1"] or brief(found) == ["place 1J2.1", "back 1J1.1"]
+    assert brief(desk.tick(41.0)) == ["back 1J3.1"]
+    desk.take(42.0, [task(4), task(5, 4)])
+    assert sorted(brief(desk.close(43.0))) == ["back 1J4.1", "back 1J5.1"]
+    assert brief(desk.take(44.0, [task(6)])) == ["back 1J6.1"]
+
+
+def test_nodes_come_and_go():
+    desk = Desk(SPEC, ["n0", "n1"], 1000.0, past())
+    for node in ("n0", "n1"):
+        desk.node_gone(0.0, node, waited=True)
+    assert desk.take(0.0, [task(1, need=Need(3)), task(2, need=Need(1, nodes=2))]) == []
+    assert brief(desk.node_back(1.0, "n1")) == ["place 1J1.1"]
+    desk.node_gone(2.0, "n0", waited=False)
+    assert "1J2.1" not in desk.waiting
+
+
+def test_a_grant_holds_at_once():
+    desk = Desk(SPEC, ["n0"], 1000.0, past())
+    assert desk.grant(0.0, 0) == []
+    assert desk.take(0.0, [task(1), task(2)]) == []
+    assert brief(desk.grant(1.0, 1)) == ["place 1J1.1"]
+    assert brief(desk.grant(1.0, None)) == ["place 1J2.1"]
+
+
+# ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_block_ends_a_minute_before_its_walltime_or_a_tenth_of_a_short_one():
+    assert Clocks(SPEC, 10.0).ends_at == 10.0 + 3600.0 - 60.0
+    short = BlockSpec("c", "b", "n", "x", "/w", 1, 100.0, NodeShape(1), "local")
+    assert Clocks(short, 0.0).ends_at == 90.0
+
+
+def test_the_inbox_is_read_often_while_something_comes():
+    clocks = Clocks(SPEC, 0.0)
+    waits = []
+    now = 0.0
+    for found in (True, False, False, False, False, False, True):
+        assert clocks.must_read(now)
+        clocks.has_read(now, found=found)
+        waits.append(clocks.patience(now, busy=False, reads=True))
+        assert not clocks.must_read(now + waits[-1] * 0.9)
+        now += waits[-1]
+    assert waits[0] == pytest.approx(0.2) and waits[5] == pytest.approx(1.0) and waits[6] == pytest.approx(0.2)
+
+
+def test_a_block_is_idle_from_when_it_last_had_work():
+    clocks = Clocks(SPEC, 0.0)
+    assert not clocks.reason_to_end(299.0)
+    clocks.works(299.0)
+    assert not clocks.reason_to_end(598.0)
+    assert clocks.reason_to_end(600.0) == "there was no work for 300 s"
+    clocks.works(3600.0)
+    assert clocks.reason_to_end(3600.0) == "its walltime is over"
+
+
+def test_trouble_with_files_is_told_once_and_waited_for():
+    clocks = Clocks(SPEC, 0.0)
+    assert clocks.stuck(10.0) and not clocks.stuck(15.0)
+    assert clocks.patience(15.0, busy=True, reads=True) == 5.0
+    clocks.stuck_until = 0.0
+    assert clocks.stuck(30.0)
