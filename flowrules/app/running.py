@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -178,7 +179,14 @@ def capacity_of(settings: RunSettings) -> Capacity:
 
 @contextmanager
 def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
-    """Ctrl-C ends the run: once, and running jobs end; twice, or SIGTERM or SIGHUP, and they are killed."""
+    """Ctrl-C ends the run: once, and running jobs end; twice, or SIGTERM or SIGHUP, and they are killed.
+
+    A run that a program starts in another thread leaves signals to that program, as Python wants it. One that was
+    started with SIGHUP ignored, as by `nohup`, goes on when its terminal is gone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def asked(number: int, frame: FrameType | None) -> None:
         loop.stop()
@@ -186,7 +194,10 @@ def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
             loop.stop()
         executor.wake()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heeded.append(signal.SIGHUP)
+    before = {number: signal.signal(number, asked) for number in heeded}
     try:
         yield
     finally:

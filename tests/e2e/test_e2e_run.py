@@ -456,28 +456,6 @@ def test_actions(tmp_path: Path) -> None:
     assert box.todo() == {"run": ["script_it"], "may run": ["call_it", "fill"]}
 
 
-def test_python_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowrules import FlowfileError, Workflow
-
-    box = Box(
-        tmp_path, 'rule all:\n    input: "a"\nrule a:\n    output: "a"\n    shell: "echo {config.n} > {output}"\n'
-    )
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FlowfileError) as caught:
-        Workflow.load("Flowfile")
-    assert caught.value.diagnostics[0].code.startswith("F")
-    wf = Workflow.load("Flowfile", config={"n": 3})
-    assert wf.rules == ("all", "a")
-    plan = wf.plan(["all"])
-    assert [job.label for job in plan.jobs] == ["a"]
-    assert plan.graph.number_of_nodes() == 2
-    outcome = plan.run(jobs=2)
-    assert outcome.ok
-    assert outcome.done == ("a",)
-    assert box.read("a") == "3\n"
-    assert wf.plan(["all"]).jobs == []
-
-
 def test_logs_and_benchmarks_are_where_the_rule_says(tmp_path: Path) -> None:
     box = Box(
         tmp_path,
