@@ -384,7 +384,7 @@ class Loop:
     def _sweep(self) -> None:
         """Deletes temp files nobody needs, once it is known who may need them."""
         if not self.book.plan.unknown:
-            for path in self._temps.sweep(self._asked):
+            for path in self._temps.sweep():
                 self._workshop.fresh.pop(path, None)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _CHANNEL = 200
-"""Where the channel is kept, if so many descriptors are allowed: above what jobs open, closed in whatever they start."""
+"""Where the channel is kept, or as high as is allowed: above what jobs open, closed in whatever they start."""
 
 
 def serve(inherited: int) -> None:

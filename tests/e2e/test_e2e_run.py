@@ -374,15 +374,45 @@ def test_named_resources_are_counted(tmp_path: Path) -> None:
     assert "licence" in done.stderr
 
 
+def test_a_temp_folder_stays_while_its_files_are_needed(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a.last", "b.last"
+        rule parts:
+            output: temp(directory("parts"))
+            shell: "mkdir {output}; echo a > {output}/a; echo b > {output}/b"
+        rule last:
+            input: "parts/{n}"
+            output: "{n}.last"
+            shell: "cat {input} > {output}"
+        """,
+    )
+    box.ok("-j1")
+    assert (box.read("a.last"), box.read("b.last")) == ("a\n", "b\n")
+    assert not box.exists("parts")
+    assert box.todo() == {}
+    box.ok("parts/a")
+    assert box.read("parts/a") == "a\n"
+
+
 def test_touch_accepts_what_is_there(tmp_path: Path) -> None:
     box = Box(
         tmp_path, 'rule a:\n    input: "x"\n    output: "a"\n    shell: "cp {input} {output}"\n', {"a": "1", "x": "2"}
     )
     os.utime(tmp_path / "a", (1, 1))
     assert box.todo() == {"run": ["a"]}
-    box.ok("--touch")
+    assert "done in" in box.ok("--touch")
     assert box.read("a") == "1"
     assert box.todo().get("run") is None
+
+
+def test_touch_does_not_accept_what_is_missing(tmp_path: Path) -> None:
+    box = Box(tmp_path, 'rule a:\n    output: "a"\n    shell: "touch {output}"\n')
+    done = box.run("--touch", "-q")
+    assert done.returncode == 1
+    assert "a: exit status 1, it cannot be accepted: `a` does not exist" in done.stdout
 
 
 def test_hooks_and_messages(tmp_path: Path) -> None:
