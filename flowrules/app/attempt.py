@@ -141,13 +141,22 @@ class Workshop:
         self._leave_beside(job, record)
         if record.status == "done":
             self.fresh.update((made.path, made) for made in record.outputs)
-            for path, flags in outputs_of(job):
-                if flags.protected:
-                    protect(self._disk, path)
+            record.error = "; ".join(filter(None, [record.error, *self._protect(job)]))
         else:
             record.outputs = []
             record.error = "; ".join(filter(None, [record.error, *self._discard(job)]))
         return record
+
+    def _protect(self, job: Job) -> list[str]:
+        """Makes protected outputs read-only; where that is not possible, in sentences: they are good all the same."""
+        problems = []
+        for path, flags in outputs_of(job):
+            if flags.protected:
+                try:
+                    protect(self._disk, path)
+                except FlowrulesError as error:
+                    problems.append(error.message)
+        return problems
 
     def _leave_beside(self, job: Job, record: Record) -> None:
         """The rule's log gets what the job said, unless it wrote it itself; its benchmark file gets what it took."""

@@ -94,7 +94,7 @@ class Loop:
         self._executor = executor
         self._workshop = workshop
         self._intake = Intake(planned, sizer, settings.retries)
-        self._error: FlowfileError | None = None
+        self._error: FlowrulesError | None = None
         self._store = store
         self._disk = disk
         self._observer = observer
@@ -124,7 +124,7 @@ class Loop:
         """Runs until nothing more can be done.
 
         Raises:
-            FlowfileError: the DAG could not be derived again after a checkpoint; what ran until then is recorded.
+            FlowrulesError: the DAG could not be derived again after a checkpoint; what ran until then is recorded.
         """
         self._submit()
         while not self._finished:
@@ -207,15 +207,15 @@ class Loop:
         begin = now
         try:
             self.planned = self._replan()
-        except FlowfileError as error:
+            self.book.merge(self.planned.plan, self._intake.known)
+            self._submit()
+        except FlowrulesError as error:
             self._observer.message("the DAG cannot be derived again; running jobs will end, no new ones start")
             self._error = error
             self._events.append(StopAsked(now))
             return
-        self.book.merge(self.planned.plan, self._intake.known)
         self._replan_at = time.monotonic()
         self._replan_cost = self._replan_at - begin
-        self._submit()
         self._sweep()
         self._observer.plan_ready(self.book.plan)
 
@@ -350,7 +350,13 @@ class Loop:
         number = attempt.order.attempt
         retries = self._intake.retries(self.planned, job)
         will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
-        next_need = self._intake.need(self.planned, job, number + 1) if will_retry else None
+        next_need = None
+        if will_retry:
+            try:
+                next_need = self._intake.need(self.planned, job, number + 1)
+            except FlowfileError as error:  # it would ask for more than there is
+                will_retry = False
+                record.error = "; ".join(filter(None, [record.error, f"not tried again: {_text(error)}"]))
         self._observer.job_ended(
             JobEnded(
                 job.id,

@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from box import Box
 
@@ -415,6 +416,53 @@ def test_touch_does_not_accept_what_is_missing(tmp_path: Path) -> None:
     assert "a: exit status 1, it cannot be accepted: `a` does not exist" in done.stdout
 
 
+def test_a_retry_that_asks_for_too_much_fails_and_nothing_else_does(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a", "b"
+        rule a:
+            output: "a"
+            resources: seats=attempt
+            retries: 2
+            shell: "until test -e begun; do sleep 0.01; done; exit 1"
+        rule b:
+            output: "b"
+            shell: "touch begun; until test -e .flowrules/logs/a/job.log; do sleep 0.01; done; sleep 0.3; touch {output}"
+        """,
+    )
+    done = box.run("-k", "-j2", "--resources", "seats=1")
+    assert done.returncode == 1
+    assert "not tried again: Flowfile:6:16: a asks for 2 of `seats`, but there are only 1" in done.stdout
+    assert {(job["rule"], job["status"]) for job in box.history()} == {("a", "failed"), ("b", "done")}
+
+
+def test_a_checkpoint_that_leads_to_what_cannot_run_lets_others_end(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        let NAMES = lines("names")
+        rule all:
+            input: "b", expand("o/{n}", n=NAMES)
+        checkpoint names:
+            output: "names"
+            shell: "until test -e begun; do sleep 0.01; done; echo x > {output}"
+        rule o:
+            output: "o/{n}"
+            resources: seats=2
+            shell: "touch {output}"
+        rule b:
+            output: "b"
+            shell: "touch begun; until test -e names; do sleep 0.01; done; sleep 0.3; touch {output}"
+        """,
+    )
+    done = box.run("b", "names", "all", "-j2", "--resources", "seats=1")
+    assert done.returncode == 2
+    assert "o n=x asks for 2 of `seats`, but there are only 1" in done.stderr
+    assert {(job["rule"], job["status"]) for job in box.history()} == {("names", "done"), ("b", "done")}
+
+
 def test_hooks_and_messages(tmp_path: Path) -> None:
     box = Box(
         tmp_path,
@@ -432,6 +480,25 @@ def test_hooks_and_messages(tmp_path: Path) -> None:
     box.write("fine", "")
     assert "making a" in box.ok()
     assert box.read("hooks") == "begun\nbad\nbegun\ngood\n"
+
+
+def test_what_hooks_say_is_a_part_of_what_the_run_says(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        on start: "echo begun; sleep 60 & echo $! > pid"
+        on success: "echo good >&2; exit 3"
+        rule a:
+            output: "a"
+            shell: "touch {output}"
+        """,
+    )
+    done = box.run("--format", "json")
+    os.kill(int(box.read("pid")), signal.SIGKILL)
+    events = [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+    told = [event["text"] for event in events if event["event"] == "message"]
+    assert told == ["begun", "good", "`on success` ended with status 3"]
+    assert done.returncode == 0
 
 
 def test_actions(tmp_path: Path) -> None:
