@@ -36,7 +36,6 @@ class Deciding:
         self._needs = needs
         self._producer = producer
         self._asked = asked
-        self._asked_below = self._folders_of_asked()
         self._judge = judge
         self._level = bytearray(len(jobs))
         self._reasons: dict[int, tuple[Reason, ...]] = {}
@@ -57,21 +56,10 @@ class Deciding:
         reasons = self._reasons
         return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
 
-    def _folders_of_asked(self) -> set[str]:
-        """The `directory()` outputs in which files lie that are asked for."""
-        makers = [(path, self._producer.get(path)) for path in self._asked]
-        return {
-            made
-            for path, maker in makers
-            if maker is not None and maker.rule.action is not None
-            for output, made in zip(maker.rule.outputs, maker.outputs, strict=True)
-            if output.flags.directory and path.startswith(made + "/")
-        }
-
     def _own(self, job: Job) -> Reason | None:
         stat, asked = self._judge.files.stat, self._asked
         for path in job.outputs:
-            if stat(path) is None and (path in asked or path in self._asked_below):
+            if stat(path) is None and path in asked:
                 return Reason(Cause.MISSING, path)
         return self._judge.first(job)
 

@@ -394,7 +394,7 @@ def test_a_temp_folder_stays_while_its_files_are_needed(tmp_path: Path) -> None:
     assert (box.read("a.last"), box.read("b.last")) == ("a\n", "b\n")
     assert not box.exists("parts")
     assert box.todo() == {}
-    box.ok("parts/a")
+    box.ok("-F", "all", "parts/a")
     assert box.read("parts/a") == "a\n"
 
 
