@@ -25,4 +25,4 @@ def run_hooks(workflow: Workflow, event: str, observer: Observer) -> None:
             for line in said.read(_LONGEST).decode("utf-8", "backslashreplace").splitlines():
                 observer.message(line)
         if done.returncode:
-            observer.message(f"`on {event}` ended with status {done.returncode}")
+            observer.warn(f"`on {event}` ended with status {done.returncode}")

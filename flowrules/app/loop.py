@@ -182,7 +182,7 @@ class Loop:
         try:
             self._store.tick(now)
         except StateError as error:
-            self._observer.message(f"{error.message}; trying again")
+            self._observer.warn(f"{error.message}; trying again")
             time.sleep(FULL_DISK_PAUSE)
 
     # ── from plan to scheduler ───────────────────────────────────────────────────────────────────────────────────
@@ -210,7 +210,7 @@ class Loop:
             self.book.merge(self.planned.plan, self._intake.known)
             self._submit()
         except FlowrulesError as error:
-            self._observer.message("the DAG cannot be derived again; running jobs will end, no new ones start")
+            self._observer.warn("the DAG cannot be derived again; running jobs will end, no new ones start")
             self._error = error
             self._events.append(StopAsked(now))
             return
@@ -338,7 +338,7 @@ class Loop:
             try:
                 return self._store.flush()
             except StateError as error:
-                self._observer.message(f"{error.message}; nothing starts until this is mended")
+                self._observer.warn(f"{error.message}; nothing starts until this is mended")
                 time.sleep(FULL_DISK_PAUSE)
                 self._heed_stops()
                 if self._stops > 1:

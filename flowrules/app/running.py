@@ -79,13 +79,13 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
     with ExitStack() as stack:
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
-        lock = stack.enter_context(acquire(".", owner, tell=observer.message))
+        lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if lock.previous is not None and lock.previous.run:
             _take_over(lock, observer)
         store = Store.open()
         stack.callback(store.close)
         for warning in store.warnings:
-            observer.message(warning)
+            observer.warn(warning)
         planned = plan(workflow, request, disk, store)
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
