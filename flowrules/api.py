@@ -89,8 +89,11 @@ class Workflow:
         """What was noticed that is no error."""
         return self._loaded.warnings
 
-    def plan(self, targets: Sequence[str] = ()) -> PlannedWorkflow:
+    def plan(self, targets: str | Sequence[str] = ()) -> PlannedWorkflow:
         """What has to run so that the targets (files or names of rules; none: the default) are up to date.
+
+        Args:
+            targets: several, or one by itself.
 
         Raises:
             FlowfileError: a target is unknown, an input is missing, and so on.
@@ -100,10 +103,11 @@ class Workflow:
         from flowrules.plan.policy import Policy
         from flowrules.record.store import Store
 
+        wanted = (targets,) if isinstance(targets, str) else tuple(targets)
         self._disk.refresh()
-        request = Request(tuple(targets), Policy(read_ahead=True))
+        request = Request(wanted, Policy(read_ahead=True))
         planned = plan(self._loaded, request, self._disk, Store.open(read_only=True))
-        return PlannedWorkflow(self._loaded, tuple(targets), planned.plan, self._disk)
+        return PlannedWorkflow(self._loaded, wanted, planned.plan, self._disk)
 
 
 class PlannedWorkflow:
@@ -142,6 +146,8 @@ class PlannedWorkflow:
     ) -> Outcome:
         """Runs the plan in the working directory; planned once more, since the disk may have changed meanwhile.
 
+        In the main thread Ctrl-C ends the run as on the command line; in another, signals are the caller's.
+
         Args:
             jobs: cores to use; None for all this process may use.
             profile: only ``local`` so far.
@@ -158,6 +164,8 @@ class PlannedWorkflow:
 
         if profile not in (None, "local"):
             raise UsageError(f"there is no profile `{profile}`", "this version runs on this machine only: `local`")
+        if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+            raise UsageError(f"`jobs` is a whole number from 1, not `{jobs!r}`")
         request = Request(self._targets, run=RunSettings(cores=jobs, keep_going=keep_going, retries=retries))
         observer = observer_for(Output.of(sys.stderr), "text", verbose=False, quiet=quiet, commands=False)
         self._disk.refresh()

@@ -154,6 +154,9 @@ class Observer(Protocol):
     def message(self, text: str) -> None:
         """Something a user should know now, one sentence."""
 
+    def warn(self, text: str) -> None:
+        """A message of something that goes wrong: also for those who want to hear of nothing else."""
+
     def tick(self) -> None:
         """Time went by."""
 

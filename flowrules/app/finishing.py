@@ -47,13 +47,23 @@ def finish(
     record.status = "failed" if failed else "done"
     _leave_beside(disk, record, files)
     if record.status == "done":
-        for path, flags in files.outputs:
-            if flags.protected:
-                protect(disk, path)
+        record.error = "; ".join(filter(None, [record.error, *_protect(disk, files.outputs)]))
     else:
         record.outputs = []
         record.error = "; ".join(filter(None, [record.error, *discard(disk, files.outputs, keep=keep_incomplete)]))
     return True
+
+
+def _protect(disk: Disk, outputs: Sequence[tuple[str, Flags]]) -> list[str]:
+    """Make protected outputs read-only; where that is not possible, in sentences: they are good all the same."""
+    problems = []
+    for path, flags in outputs:
+        if flags.protected:
+            try:
+                protect(disk, path)
+            except FlowrulesError as error:
+                problems.append(error.message)
+    return problems
 
 
 def discard(disk: Disk, outputs: Sequence[tuple[str, Flags]], *, keep: bool) -> list[str]:

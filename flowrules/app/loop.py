@@ -110,7 +110,7 @@ class Loop:
         self._executor = parts.executor
         self._workshop = parts.workshop
         self._intake = parts.intake
-        self._error: FlowfileError | None = None
+        self._error: FlowrulesError | None = None
         self._store = parts.store
         self._disk = parts.disk
         self._observer = parts.observer
@@ -144,7 +144,7 @@ class Loop:
         """Runs until nothing more can be done.
 
         Raises:
-            FlowfileError: the DAG could not be derived again after a checkpoint; what ran until then is recorded.
+            FlowrulesError: the DAG could not be derived again after a checkpoint; what ran until then is recorded.
         """
         self._submit()
         while not self._finished:
@@ -205,7 +205,7 @@ class Loop:
         try:
             self._store.tick(now)
         except StateError as error:
-            self._observer.message(f"{error.message}; trying again")
+            self._observer.warn(f"{error.message}; trying again")
             time.sleep(FULL_DISK_PAUSE)
 
     # ── from plan to scheduler ───────────────────────────────────────────────────────────────────────────────────
@@ -230,15 +230,15 @@ class Loop:
         begin = now
         try:
             self.planned = self._replan()
-        except FlowfileError as error:
-            self._observer.message("the DAG cannot be derived again; running jobs will end, no new ones start")
+            self.book.merge(self.planned.plan, self._intake.known)
+            self._submit()
+        except FlowrulesError as error:
+            self._observer.warn("the DAG cannot be derived again; running jobs will end, no new ones start")
             self._error = error
             self._events.append(StopAsked(now))
             return
-        self.book.merge(self.planned.plan, self._intake.known)
         self._replan_at = time.monotonic()
         self._replan_cost = self._replan_at - begin
-        self._submit()
         self._sweep()
         self._observer.plan_ready(self.book.plan)
 
@@ -361,7 +361,7 @@ class Loop:
             try:
                 return self._store.flush()
             except StateError as error:
-                self._observer.message(f"{error.message}; nothing starts until this is mended")
+                self._observer.warn(f"{error.message}; nothing starts until this is mended")
                 time.sleep(FULL_DISK_PAUSE)
                 self._heed_stops()
                 if self._stops > 1:
@@ -372,7 +372,13 @@ class Loop:
         ok = record.status == "done"
         retries = self._intake.retries(self.planned, job)
         will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
-        next_need = self._intake.need(self.planned, job, number + 1) if will_retry else None
+        next_need = None
+        if will_retry:
+            try:
+                next_need = self._intake.need(self.planned, job, number + 1)
+            except FlowfileError as error:  # it would ask for more than there is
+                will_retry = False
+                record.error = "; ".join(filter(None, [record.error, f"not tried again: {text_of(error)}"]))
         self._observer.job_ended(
             JobEnded(
                 job.id,
@@ -406,7 +412,7 @@ class Loop:
     def _sweep(self) -> None:
         """Deletes temp files nobody needs, once it is known who may need them."""
         if not self.book.plan.unknown:
-            for path in self._temps.sweep(self._asked):
+            for path in self._temps.sweep():
                 self._workshop.fresh.pop(path, None)
 
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -82,13 +83,13 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
     with ExitStack() as stack:
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
-        lock = stack.enter_context(acquire(".", owner, tell=observer.message))
+        lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if lock.previous is not None and lock.previous.run:
             _take_over(lock, observer)
         store = Store.open()
         stack.callback(store.close)
         for warning in store.warnings:
-            observer.message(warning)
+            observer.warn(warning)
         campaign = _campaign(request, lock, store, observer)
         planned = plan(workflow, request, disk, store)
         for noticed in planned.plan.warnings:
@@ -99,7 +100,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         plan_in_the_end = planned.plan
         if request.run.touch:
             result = touch(planned, disk, store, observer, run_id)
-        elif planned.plan.to_run() or planned.plan.may_run():
+        elif planned.plan.to_run() or planned.plan.may_run() or (campaign is not None and campaign.fleet.names):
             setting = Setting(workflow, request, disk, observer, lock, store, planned, run_id, stack)
             result, plan_in_the_end = _run_jobs(setting, campaign)
         else:
@@ -186,7 +187,14 @@ def capacity_of(settings: RunSettings) -> Capacity:
 
 @contextmanager
 def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
-    """Ctrl-C ends the run, twice kills what runs; SIGTERM and SIGHUP kill at once, or leave blocks to themselves."""
+    """Ctrl-C ends the run, twice kills what runs; SIGTERM and SIGHUP kill at once, or leave blocks to themselves.
+
+    A run that a program starts in another thread leaves signals to that program, as Python wants it. One that was
+    started with SIGHUP ignored, as by `nohup`, goes on when its terminal is gone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def asked(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -195,7 +203,10 @@ def _signals(loop: Loop, executor: LocalExecutor) -> Iterator[None]:
             loop.hang_up()
         executor.wake()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heeded.append(signal.SIGHUP)
+    before = {number: signal.signal(number, asked) for number in heeded}
     try:
         yield
     finally:

@@ -7,12 +7,14 @@ import time
 from flowrules.app.loop import Result
 from flowrules.model.files import FileRecord
 from flowrules.model.plan import Decision
+from flowrules.model.progress import JobEnded
 from flowrules.model.record import Record
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
 from flowrules.record.disk import Disk
 from flowrules.record.outputs import file_record
 from flowrules.record.store import Store
+from flowrules.show.text import counted
 
 
 def touch(planned: Planned, disk: Disk, store: Store, observer: Observer, run: str) -> Result:
@@ -23,7 +25,8 @@ def touch(planned: Planned, disk: Disk, store: Store, observer: Observer, run: s
             continue
         missing = [path for path in (*job.inputs, *job.outputs) if disk.stat(path) is None]
         if missing:
-            observer.message(f"{job.label} cannot be accepted: `{missing[0]}` does not exist")
+            error = f"it cannot be accepted: `{missing[0]}` does not exist"
+            observer.job_ended(JobEnded(job.id, job.label, job.rule.name, False, 1, error=error))
             result.failed.append(job.id)
             continue
         fingerprints = planned.judge.fingerprints
@@ -47,9 +50,10 @@ def touch(planned: Planned, disk: Disk, store: Store, observer: Observer, run: s
             ),
             job.outputs,
         )
+        observer.job_ended(JobEnded(job.id, job.label, job.rule.name, True, 0))
         result.done.append(job.id)
     store.flush()
-    observer.message(f"accepted {len(result.done)} jobs as they are")
+    observer.message(f"accepted without running: {counted(len(result.done), 'job')}")
     return result
 
 

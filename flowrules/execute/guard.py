@@ -12,6 +12,8 @@ import signal
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
+from flowrules.errors import FlowrulesError
+from flowrules.execute.actions import reason
 from flowrules.execute.processes import sweep
 
 __all__ = ["Guard", "start_guard", "sweep"]
@@ -49,10 +51,19 @@ def start_guard(run_id: str, keep_fds: Collection[int] = (), *, scratch: Sequenc
         run_id: as given to `LocalExecutor`.
         keep_fds: descriptors it keeps open as long as it lives, such as that of the lock.
         scratch: private folders it removes when the driver died.
+
+    Raises:
+        FlowrulesError: there is no room for a process.
     """
     read, write = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)  # none may come before the guard ignores them
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(read)
+        os.close(write)
+        raise FlowrulesError(f"no process can be started: {reason(error).lower()}") from error
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(read)

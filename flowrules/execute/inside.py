@@ -44,16 +44,8 @@ def line_buffered_streams() -> None:
             reconfigure(line_buffering=True)
 
 
-def own_frames_cut(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback from the first frame that is not of flowrules on; None where all are."""
-    at = trace
-    while at is not None and _is_own(at.tb_frame.f_code.co_filename):
-        at = at.tb_next
-    return at
-
-
 def hide_own_frames() -> None:
-    """Let tracebacks that end this process begin in the user's code."""
+    """Let tracebacks that end this process show the user's code only."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         print_failure(error)
@@ -62,12 +54,14 @@ def hide_own_frames() -> None:
 
 
 def print_failure(error: BaseException) -> None:
-    """Write a traceback to the log, after what the code printed before."""
+    """Write a traceback to the log, after what the code printed before; frames of flowrules are left out."""
     import traceback
 
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
-    traceback.print_exception(type(error), error, own_frames_cut(error.__traceback__))
+    told = traceback.TracebackException.from_exception(error)
+    told.stack[:] = [frame for frame in told.stack if not _is_own(frame.filename)]
+    sys.stderr.writelines(told.format())
 
 
 def run_script(path: str, module: ModuleType) -> None:

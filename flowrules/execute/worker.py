@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _CHANNEL = 200
-"""Where the channel is kept: above what jobs open, closed in whatever they start."""
+"""Where the channel is kept, or as high as is allowed: above what jobs open, closed in whatever they start."""
 
 
 def serve(inherited: int) -> None:
     """Answer requests until the driver closes the channel, then end the process."""
     import fcntl
 
-    channel = fcntl.fcntl(inherited, fcntl.F_DUPFD_CLOEXEC, _CHANNEL)
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = _CHANNEL if allowed == resource.RLIM_INFINITY else min(_CHANNEL, allowed - 1)
+    channel = fcntl.fcntl(inherited, fcntl.F_DUPFD_CLOEXEC, highest)
     os.close(inherited)
     me = os.getpid()
     state = _State()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from flowrules.errors import FlowrulesError
 from flowrules.model.files import FileRecord, Stamp
-from flowrules.model.values import Flags
+from flowrules.model.values import NO_FLAGS, Flags
 from flowrules.record.digest import DIGEST_LENGTH, sha256_file
 from flowrules.record.disk import STATE_FOLDER, Disk
 
@@ -47,11 +47,11 @@ class Checked:
 
 
 def prepare(disk: Disk, outputs: Sequence[tuple[str, Flags]], logs: Iterable[str] = ()) -> None:
-    """Make room for an attempt: the folders of outputs and logs exist, old outputs are gone unless they are updated.
+    """Make room for an attempt: the folders of outputs and logs exist, old ones are gone unless they are updated.
 
     Args:
         outputs: paths with their flags.
-        logs: paths of which only the folder is made.
+        logs: what is written while the attempt runs; they lie where flowrules keeps its own.
 
     Raises:
         FlowrulesError: it cannot be done, or an old output must not be removed. Outputs before it are gone by then.
@@ -63,6 +63,7 @@ def prepare(disk: Disk, outputs: Sequence[tuple[str, Flags]], logs: Iterable[str
             _remove_old(disk, path, flags)
     for path in logs:
         _make_folder(disk, path)
+        _remove_old(disk, path, NO_FLAGS)
     disk.forget(path for path, _ in outputs)
 
 
@@ -257,7 +258,7 @@ def _remove_old(disk: Disk, path: str, flags: Flags) -> None:
                 f"the output `{path}` is a folder on disk",
                 "declare it `directory(…)`, or remove the folder: only declared folders are removed by flowrules",
             ) from error
-        raise _failed("remove the old output", path, error) from error
+        raise _failed("remove the old", path, error) from error
 
 
 # ── after ────────────────────────────────────────────────────────────────────────────────────────────────────────

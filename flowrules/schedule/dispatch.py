@@ -87,7 +87,7 @@ class Dispatcher:
         self._blocks = Blocks(shape, max_jobs)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
-        self._stopped = self._failed = self._finished = self._refused = False
+        self._stopped = self._failed = self._finished = self._refused = self._begun = False
         self._killed: set[int] = set()
         self._actions: list[DispatchAction] = []
 
@@ -117,7 +117,7 @@ class Dispatcher:
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
-        if len(self._jobs):  # blocks of an earlier driver are told of before there is a plan
+        if self._begun:  # blocks of an earlier driver are told of before there is a plan
             self._hand_out(event.now)
             self._open(event.now)
             self._grant()
@@ -141,7 +141,7 @@ class Dispatcher:
         jobs = self._jobs
         new = [job for job in event.jobs if jobs.state(job.id) is State.ABSENT]
         ranks = longest_paths(new)
-        self._finished = False
+        self._finished, self._begun = False, True
         jobs.reach(max((job.id for job in new), default=-1))
         for job in new:
             jobs.move(job.id, State.WAITING)

@@ -53,7 +53,7 @@ class Graph:
     """Nodes, and for each the nodes it needs; each node comes after those it needs, but for rules in a cycle.
 
     Attributes:
-        roots: nodes that were asked for.
+        roots: nodes that were asked for, and those that nothing else shown here needs.
         headline: counts in one line.
         note: what a reader should know of the picture, "" for nothing.
         tooltip: all that is worth telling of a node, one line each.
@@ -93,10 +93,13 @@ def _job_node(job: Job, decision: Decision) -> Node:
 
 
 def _job_roots(plan: Plan) -> tuple[int, ...]:
-    if plan.target_jobs:
-        return tuple(dict.fromkeys(plan.target_jobs))
-    needed = {need for needs in plan.needs for need in needs}
-    return tuple(job.id for job in plan.jobs if job.id not in needed)
+    return tuple(dict.fromkeys([*plan.target_jobs, *_only_read(plan)]))
+
+
+def _only_read(plan: Plan) -> list[int]:
+    """Jobs that no job needs and nobody asked for: checkpoints whose outputs are read while planning."""
+    needed = {need for needs in plan.needs for need in needs}.union(plan.target_jobs)
+    return [job.id for job in plan.jobs if job.id not in needed]
 
 
 def _job_tooltip(plan: Plan, job: Job) -> list[str]:
@@ -171,6 +174,7 @@ def _files(plan: Plan) -> Graph:
     collectors = [jobs[root] for root in _job_roots(plan) if not plan.jobs[root].outputs]
     collected = {need for root in collectors for need in graph.needs[root]}
     wanted = [where[path] for path in plan.targets if path in where and where[path] not in collected]
+    wanted += [where[path] for job in _only_read(plan) for path in plan.jobs[job].outputs]
     graph.roots = tuple(dict.fromkeys(collectors + wanted)) or tuple(jobs[root] for root in _job_roots(plan))
     graph.tooltip = lambda i: _file_tooltip(plan, graph.nodes[i])
     return graph

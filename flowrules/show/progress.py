@@ -139,6 +139,9 @@ class QuietObserver:
     def message(self, text: str) -> None:
         """Messages are for those who watch."""
 
+    def warn(self, text: str) -> None:
+        self.show(escape(text))
+
     def tick(self) -> None:
         """Nothing moves."""
 
@@ -317,6 +320,9 @@ class JsonObserver(QuietObserver):
 
     def message(self, text: str) -> None:
         self._event("message", text=text)
+
+    def warn(self, text: str) -> None:
+        self.message(text)
 
     def finished(self, summary: RunSummary) -> None:
         counts = {state.name.lower(): self.tally.count(state) for state in State if 0 < state < State.COLLECTOR}

@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from box import Box
 
@@ -374,15 +375,92 @@ def test_named_resources_are_counted(tmp_path: Path) -> None:
     assert "licence" in done.stderr
 
 
+def test_a_temp_folder_stays_while_its_files_are_needed(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a.last", "b.last"
+        rule parts:
+            output: temp(directory("parts"))
+            shell: "mkdir {output}; echo a > {output}/a; echo b > {output}/b"
+        rule last:
+            input: "parts/{n}"
+            output: "{n}.last"
+            shell: "cat {input} > {output}"
+        """,
+    )
+    box.ok("-j1")
+    assert (box.read("a.last"), box.read("b.last")) == ("a\n", "b\n")
+    assert not box.exists("parts")
+    assert box.todo() == {}
+    box.ok("-F", "all", "parts/a")
+    assert box.read("parts/a") == "a\n"
+
+
 def test_touch_accepts_what_is_there(tmp_path: Path) -> None:
     box = Box(
         tmp_path, 'rule a:\n    input: "x"\n    output: "a"\n    shell: "cp {input} {output}"\n', {"a": "1", "x": "2"}
     )
     os.utime(tmp_path / "a", (1, 1))
     assert box.todo() == {"run": ["a"]}
-    box.ok("--touch")
+    assert "done in" in box.ok("--touch")
     assert box.read("a") == "1"
     assert box.todo().get("run") is None
+
+
+def test_touch_does_not_accept_what_is_missing(tmp_path: Path) -> None:
+    box = Box(tmp_path, 'rule a:\n    output: "a"\n    shell: "touch {output}"\n')
+    done = box.run("--touch", "-q")
+    assert done.returncode == 1
+    assert "a: exit status 1, it cannot be accepted: `a` does not exist" in done.stdout
+
+
+def test_a_retry_that_asks_for_too_much_fails_and_nothing_else_does(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a", "b"
+        rule a:
+            output: "a"
+            resources: seats=attempt
+            retries: 2
+            shell: "until test -e begun; do sleep 0.01; done; exit 1"
+        rule b:
+            output: "b"
+            shell: "touch begun; until test -e .flowrules/logs/a/job.log; do sleep 0.01; done; sleep 0.3; touch {output}"
+        """,
+    )
+    done = box.run("-k", "-j2", "--resources", "seats=1")
+    assert done.returncode == 1
+    assert "not tried again: Flowfile:6:16: a asks for 2 of `seats`, but there are only 1" in done.stdout
+    assert {(job["rule"], job["status"]) for job in box.history()} == {("a", "failed"), ("b", "done")}
+
+
+def test_a_checkpoint_that_leads_to_what_cannot_run_lets_others_end(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        let NAMES = lines("names")
+        rule all:
+            input: "b", expand("o/{n}", n=NAMES)
+        checkpoint names:
+            output: "names"
+            shell: "until test -e begun; do sleep 0.01; done; echo x > {output}"
+        rule o:
+            output: "o/{n}"
+            resources: seats=2
+            shell: "touch {output}"
+        rule b:
+            output: "b"
+            shell: "touch begun; until test -e names; do sleep 0.01; done; sleep 0.3; touch {output}"
+        """,
+    )
+    done = box.run("b", "names", "all", "-j2", "--resources", "seats=1")
+    assert done.returncode == 2
+    assert "o n=x asks for 2 of `seats`, but there are only 1" in done.stderr
+    assert {(job["rule"], job["status"]) for job in box.history()} == {("names", "done"), ("b", "done")}
 
 
 def test_hooks_and_messages(tmp_path: Path) -> None:
@@ -402,6 +480,25 @@ def test_hooks_and_messages(tmp_path: Path) -> None:
     box.write("fine", "")
     assert "making a" in box.ok()
     assert box.read("hooks") == "begun\nbad\nbegun\ngood\n"
+
+
+def test_what_hooks_say_is_a_part_of_what_the_run_says(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        on start: "echo begun; sleep 60 & echo $! > pid"
+        on success: "echo good >&2; exit 3"
+        rule a:
+            output: "a"
+            shell: "touch {output}"
+        """,
+    )
+    done = box.run("--format", "json")
+    os.kill(int(box.read("pid")), signal.SIGKILL)
+    events = [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+    told = [event["text"] for event in events if event["event"] == "message"]
+    assert told == ["begun", "good", "`on success` ended with status 3"]
+    assert done.returncode == 0
 
 
 def test_actions(tmp_path: Path) -> None:
@@ -454,28 +551,6 @@ def test_actions(tmp_path: Path) -> None:
     assert box.todo().get("run") is None
     box.write("s.py", box.read("s.py").replace("upper", "lower"))
     assert box.todo() == {"run": ["script_it"], "may run": ["call_it", "fill"]}
-
-
-def test_python_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowrules import FlowfileError, Workflow
-
-    box = Box(
-        tmp_path, 'rule all:\n    input: "a"\nrule a:\n    output: "a"\n    shell: "echo {config.n} > {output}"\n'
-    )
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FlowfileError) as caught:
-        Workflow.load("Flowfile")
-    assert caught.value.diagnostics[0].code.startswith("F")
-    wf = Workflow.load("Flowfile", config={"n": 3})
-    assert wf.rules == ("all", "a")
-    plan = wf.plan(["all"])
-    assert [job.label for job in plan.jobs] == ["a"]
-    assert plan.graph.number_of_nodes() == 2
-    outcome = plan.run(jobs=2)
-    assert outcome.ok
-    assert outcome.done == ("a",)
-    assert box.read("a") == "3\n"
-    assert wf.plan(["all"]).jobs == []
 
 
 def test_logs_and_benchmarks_are_where_the_rule_says(tmp_path: Path) -> None:

@@ -66,3 +66,15 @@ def test_few_descriptors(tmp_path, monkeypatch):
             assert {(outcome.exit, outcome.error) for outcome in box.outcomes(60)} == {(0, "")}
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_few_descriptors_in_a_warm_worker(box: Box):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("m.py", "w") as file:
+        file.write("def f(job): print('called')\n")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, limits[1]))
+    try:
+        assert box.run(box.call("m.py:f")).exit == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert box.log() == "called\n"

@@ -48,6 +48,11 @@ class TestPrepare:
         assert os.path.isdir("logs/deep")
         assert not os.path.exists("res/dir")
 
+    def test_what_an_earlier_attempt_said_is_gone(self, disk):
+        make("logs/x.log")
+        prepare(disk, [], ["logs/x.log"])
+        assert os.listdir("logs") == []
+
     def test_old_outputs_are_gone_unless_updated(self, disk):
         make("a", "b", "d/x/y")
         disk.stat("a")

@@ -36,6 +36,23 @@ def nasty_plan(names=NASTY):
     return b.plan
 
 
+@pytest.mark.parametrize(
+    ("level", "tree"),
+    [
+        ("jobs", ["○ all", "└─ ● use", "● read"]),
+        ("files", ["○ all", "└─ ● u ← use", "● list.txt ← read"]),
+        ("rules", ["○ all", "└─ ● use (1 job will run)", "● read (1 job will run)"]),
+    ],
+)
+def test_a_tree_tells_of_checkpoints_that_only_the_planner_reads(level, tree):
+    b = Builder()
+    b.add("read", outputs=["list.txt"])
+    use = b.add("use", outputs=["u"])
+    b.plan.target_jobs = (b.add(b.rule("all", action=None), (use,), ["u"]),)
+    b.plan.targets = ("u",)
+    assert render_dag(b.plan, "text", level).split("\n")[:3] == tree
+
+
 def test_a_tree_of_jobs_tells_what_is_shared_once():
     b = Builder()
     index = b.add("index", outputs=["i"], decision=SKIP)

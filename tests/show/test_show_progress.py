@@ -284,6 +284,8 @@ def test_quiet_tells_only_what_went_wrong():
     watched.observer.tick()
     watched.observer.job_skipped(1)
     assert watched.text() == ""
+    watched.observer.warn("the disk\x1b is full")
+    assert watched.text() == "the disk\\x1b is full\n"
     watched.run(plan.jobs[2], False, log="l")
     watched.observer.finished(RunSummary(2))
     watched.observer.close()
@@ -307,19 +309,20 @@ def test_json_lines():
     observer.job_blocked(1, 0)
     observer.job_skipped(2)
     observer.job_skipped(3)
+    observer.warn("the disk is full")
     observer.finished(RunSummary(2))
     lines = watched.text().splitlines()
     assert all(line.isascii() and line.isprintable() for line in lines)
     events = [json.loads(line) for line in lines]
     assert [e["event"] for e in events] == [
-        "message", "plan", "job_started", "job_ended", "job_blocked", "job_skipped", "finished",
+        "message", "plan", "job_started", "job_ended", "job_blocked", "job_skipped", "message", "finished",
     ]  # fmt: skip
     assert events[0] == {"event": "message", "time": 1700000000.123, "text": "é\x1b"}
     assert events[1]["jobs"] == 3 and events[1]["rules"] == {"relax": 1, "score": 1, "summary": 1}
     assert events[2]["gpus"] == ["0"] and events[2]["label"] == "relax mol=m0"
     assert (events[3]["ok"], events[3]["exit"], events[3]["settled"], events[3]["total"]) == (False, 1, 1, 3)
     assert events[4]["because"] == 0
-    assert events[6]["ok"] is False and events[6]["failed"] == 1 and events[6]["blocked"] == 1
+    assert events[7]["ok"] is False and events[7]["failed"] == 1 and events[7]["blocked"] == 1
 
 
 def test_the_observer_suits_the_stream():
