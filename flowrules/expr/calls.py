@@ -147,6 +147,7 @@ def _function_call(c: Context, node: tree.Call, function: Function) -> Piece:
     """A `let` function: arguments are matched to its parameters now, unless some are spread."""
     codes = [c.code(a.value) for a in node.arguments]
     c.wild |= function.wild
+    c.reads = True
     names = [p.name for p in function.parameters]
     if any(a.star for a in node.arguments):
 

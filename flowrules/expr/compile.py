@@ -21,7 +21,7 @@ from flowrules.syntax import tree
 class Compiled:
     """An expression ready to be evaluated (`flowrules.model.rule.Evaluable`)."""
 
-    __slots__ = ("_code", "_cost", "_size", "per_job", "span", "uses", "wild")
+    __slots__ = ("_code", "_cost", "_size", "per_job", "reads", "span", "uses", "wild")
 
     def __init__(self, code: Code, span: Span, c: Context) -> None:
         self._code = code
@@ -30,6 +30,7 @@ class Compiled:
         self.span = span
         self.uses = frozenset(c.uses)
         self.per_job = c.per_job
+        self.reads = c.reads
         self.wild = frozenset(c.wild)
 
     def __call__(self, world: object, local: Mapping[str, object]) -> object:

@@ -59,6 +59,7 @@ def compile_name(c: Context, node: tree.Name) -> Piece:
 def let_value(c: Context, name: str, span: Span) -> Piece:
     """A constant, evaluated by the world when first needed."""
     c.wild |= wildcards_of_let(c, name)
+    c.reads = True
 
     def read(world: World, job: Mapping[str, object], frame: list[object]) -> object:
         values = world.values

@@ -109,7 +109,8 @@ def _round(
     reader: PlanReader,
     world: World,
 ) -> tuple[Planned, Mapping[str, Job | None]]:
-    found = Resolution(index, workflow.rules, world, files)
+    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    found = Resolution(index, workflow.rules, world, files, commands)
     targets = resolve_targets(workflow, names, found)
     found.want(reader.asked)
     chooser = Chooser(found, workflow.order)
@@ -118,7 +119,6 @@ def _round(
     chooser.finish()
     jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
-    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
     asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
