@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flowrules.app.attempt import Attempt, Workshop
-from flowrules.app.book import Book
+from flowrules.app.book import Book, Key
 from flowrules.app.intake import Intake
 from flowrules.app.resources import Sizer
 from flowrules.app.settings import RunSettings
@@ -75,7 +75,7 @@ class Loop:
     def __init__(
         self,
         planned: Planned,
-        replan: Callable[[], Planned],
+        replan: Callable[[frozenset[Key]], Planned],
         scheduler: Scheduler,
         executor: Executor,
         workshop: Workshop,
@@ -206,7 +206,7 @@ class Loop:
         self._replan_wanted = False
         begin = now
         try:
-            self.planned = self._replan()
+            self.planned = self._replan(self.book.keys(self.result.done))
         except FlowfileError as error:
             self._observer.message("the DAG cannot be derived again; running jobs will end, no new ones start")
             self._error = error

@@ -23,7 +23,8 @@ from flowrules.plan.index import RuleIndex
 from flowrules.plan.judge import Judge
 from flowrules.plan.once import Once
 from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
-from flowrules.plan.reader import Answer, DiskReader, PlanReader
+from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
+from flowrules.plan.rehearse import RehearsalReader, rehearse
 from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
 from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
@@ -73,6 +74,7 @@ def make_plan(
         if not _learn(reader, world, planned.plan, producer, policy, answers):
             if not policy.only_look:
                 _refuse_protected(planned, once)
+                _rehearse(planned.plan, workflow, once, policy, settings)
             return _for_the_run(planned, workflow, files, history, policy, settings)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
 
@@ -80,6 +82,19 @@ def make_plan(
 def world_of(workflow: Workflow, reader: Reader) -> World:
     """The surroundings in which a workflow's expressions are evaluated."""
     return World(reader, workflow.lets, workflow.config, modules=workflow.globals, env=workflow.env)
+
+
+def commands_in(world: World, settings: CommandSettings) -> Commands:
+    """What evaluates the texts of jobs in a world, as the call sets it."""
+    return Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+
+
+def _rehearse(plan: Plan, workflow: Workflow, files: FileView, policy: Policy, settings: CommandSettings) -> None:
+    """A mistake in what jobs are given is told before anything starts; in the midst of a run it is that job's."""
+    if policy.spared:
+        return
+    world = world_of(workflow, RehearsalReader(files, plan))
+    rehearse(plan, world, commands_in(world, settings))
 
 
 def _for_the_run(
@@ -93,7 +108,7 @@ def _for_the_run(
     """The plan with means that look at the disk as it is when they are asked."""
     world = world_of(workflow, DiskReader(files))
     world.meter.grow(STEPS_PER_JOB * len(planned.plan.jobs))
-    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    commands = commands_in(world, settings)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
     return Planned(planned.plan, judge, commands, world)
 
@@ -109,7 +124,7 @@ def _round(
     reader: PlanReader,
     world: World,
 ) -> tuple[Planned, Mapping[str, Job | None]]:
-    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    commands = commands_in(world, settings)
     found = Resolution(index, workflow.rules, world, files, commands)
     targets = resolve_targets(workflow, names, found)
     found.want(reader.asked)
@@ -165,13 +180,16 @@ def _forced(
         hit = names.intersection((job.rule.name, *job.outputs)) if names else ()
         if hit:
             unused.difference_update(hit)
+        if (job.rule.index, job.values) in policy.spared:
+            continue
         if policy.forceall or hit or (policy.force and job.id in asked | collected):
             forced[job.id] = Reason(Cause.FORCED)
         elif job.id in asked and not job.outputs:
             forced[job.id] = Reason(Cause.NO_OUTPUT)
     known = {rule.name for rule in rules}
     strangers = sorted(name for name in unused if name not in known and name not in producer)
-    if strangers:
+    may_come = policy.spared or any(job.waits for job in jobs)
+    if strangers and not may_come:
         raise FlowfileError(
             not_in_plan("--forcerun", name, "no rule and no file", known, producer) for name in strangers
         )
@@ -194,7 +212,7 @@ def _learn(
         if job is None:
             answer = Answer.READ
         elif not job.rule.checkpoint:
-            answer = _not_a_checkpoint(path, job, world.reads.get(path))
+            answer = not_a_checkpoint(path, job, world.reads.get(path))
         else:
             decision = plan.decisions[job.id] if job.id >= 0 else Decision.SKIP
             ready = decision is Decision.SKIP or (decision is Decision.MAY and policy.read_ahead)
@@ -206,20 +224,6 @@ def _learn(
             answers[path] = answer
             news = news or answer is not Answer.WAIT or before is not None
     return news
-
-
-def _not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
-    return FlowfileError(
-        [
-            Diagnostic(
-                "F506",
-                f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
-                span,
-                f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
-                (Related(f"rule `{job.rule.name}` makes it", job.rule.span),),
-            )
-        ]
-    )
 
 
 def _kept(producer: Mapping[str, Job | None], found: Resolution, history: History) -> tuple[str, ...]:

@@ -9,16 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flowrules.errors import Diagnostic, FlowfileError, fail
+from flowrules.expr.data import kind_of
 from flowrules.expr.operators import as_quantity
 from flowrules.expr.params import Params
 from flowrules.expr.section import evaluate_named
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.quantity import Quantity
-from flowrules.model.rule import Evaluable, Output
+from flowrules.model.rule import Evaluable, Output, Rule
 from flowrules.model.values import NamedList, Unknown
 from flowrules.plan.recipe import fill_all, hole_of, named
 from flowrules.span import Span
+
+
+_COUNTED = {"nodes": 1, "ranks": 1, "ranks_per_node": 1, "threads_per_rank": 1}
+"""Resources that are counted in whole numbers, with the least."""
 
 
 class NotYet(FlowfileError):
@@ -172,6 +177,10 @@ class Commands:
             _, found = evaluate_named(job.rule.resources, self._world, local)
             result.update(found)
         result.update(self._set_resources.get(job.rule.name, {}))
+        for name, value in result.items():
+            wanted = _misfit(name, value)
+            if wanted is not None:
+                raise fail("F508", f"resource `{name}` must be {wanted}, not {_kind(value)}", _span_of(job.rule, name))
         for name, kind in (("mem", "bytes"), ("disk", "bytes"), ("walltime", "seconds")):
             value = result.get(name)
             if isinstance(value, str):
@@ -183,7 +192,7 @@ class Commands:
                 raise fail(
                     "F507",
                     f"resource `{name}` of rule `{job.rule.name}` has no unit: {value}",
-                    next((e.span for e in job.rule.resources if e.name == name), job.rule.span),
+                    _span_of(job.rule, name),
                     f"write it with a unit, as in `{name}={unit}`",
                 )
         return {name: value for name, value in result.items() if value is not None}
@@ -231,6 +240,26 @@ def files_of(outputs: tuple[Output, ...], job: Job) -> NamedList:
     return named(outputs, fill_all(holes, job.values))
 
 
+def _misfit(name: str, value: object) -> str | None:
+    """What a resource must be, where it is something else; units are another matter."""
+    if value is None or isinstance(value, Unknown):
+        return None
+    if name in _COUNTED:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and value >= _COUNTED[name] else f"a whole number, at least {_COUNTED[name]}"  # type: ignore[operator]
+    if isinstance(value, Quantity):
+        return None if value.amount >= 0 else "at least 0"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return None if value >= 0 else "at least 0"
+    if name in ("gpus", "gpus_per_rank"):
+        return "a number"
+    return None if isinstance(value, str | bool) else "a number or text"
+
+
+def _span_of(rule: Rule, resource: str) -> Span:
+    return next((entry.span for entry in rule.resources if entry.name == resource), rule.span)
+
+
 def _whole(value: object, expr: Evaluable, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
         raise fail("F508", f"{what} must be a whole number, not {_kind(value)}", expr.span)
@@ -238,4 +267,4 @@ def _whole(value: object, expr: Evaluable, what: str) -> int:
 
 
 def _kind(value: object) -> str:
-    return f"`{value}`" if isinstance(value, str | int | float) else type(value).__name__
+    return f"`{value}`" if isinstance(value, str | int | float | Quantity) else kind_of(value)
