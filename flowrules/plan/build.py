@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowrules.errors import Diagnostic, FlowfileError, Related
+from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Plan, Reason
@@ -28,7 +28,6 @@ from flowrules.plan.rehearse import RehearsalReader, rehearse
 from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
 from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
-from flowrules.span import Span
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
@@ -227,11 +226,11 @@ def _learn(
 
 
 def _kept(producer: Mapping[str, Job | None], found: Resolution, history: History) -> tuple[str, ...]:
-    """Sources that a rule once made and whose own inputs are gone."""
+    """Sources that a rule once made and whose own inputs are gone; not what `--until` or `--omit-from` cut away."""
     return tuple(
         path
         for path, job in producer.items()
-        if job is None and found.makers.get(path) and history.last(path) is not None
+        if job is None and found.only_lacking(path) and history.last(path) is not None
     )
 
 

@@ -126,6 +126,11 @@ class Resolution:
             viable = viable or job.mark == VIABLE
         self.had[path] = viable or self.files.stat(path) is not None
 
+    def only_lacking(self, path: str) -> bool:
+        """Whether there are rules for a path, but none whose inputs can be had."""
+        makers = self.makers.get(path, ())
+        return bool(makers) and all(job.mark != VIABLE for job in makers)
+
     def _settle(self, job: Job) -> None:
         had = self.had
         for path in job.inputs:

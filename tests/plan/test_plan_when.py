@@ -301,3 +301,12 @@ def test_a_file_below_a_directory_output_belongs_to_its_rule() -> None:
         shell: "mkdir {output}; touch {output}/genome.bin"
     """
     assert Desk(text).todo("use") == ["index", "use"]
+
+
+@pytest.mark.parametrize("cut", [{"until": ("b",)}, {"omit_from": ("c",)}])
+def test_what_is_cut_away_is_not_called_a_source_without_its_own(cut: "dict[str, tuple[str, ...]]") -> None:
+    d = desk()
+    d.run()
+    assert d.plan(**cut).plan.kept == ()
+    d.files.remove("a")
+    assert d.plan().plan.kept == ("b",)
