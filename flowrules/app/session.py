@@ -93,7 +93,9 @@ def _check_rules(workflow: Workflow, commands: CommandSettings) -> None:
                 raise UsageError(f"`{option}`: there is no rule `{name}`", suggestion(name, known))
 
 
-def replanner(workflow: Workflow, request: Request, disk: Disk, history: History) -> Callable[[frozenset[Key]], Planned]:
+def replanner(
+    workflow: Workflow, request: Request, disk: Disk, history: History
+) -> Callable[[frozenset[Key]], Planned]:
     """A function that plans the same request again, against the disk as it is then.
 
     It is told the jobs that have run: those are not forced a second time, others that come to be known are.

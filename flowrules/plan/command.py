@@ -21,7 +21,6 @@ from flowrules.model.values import NamedList, Unknown
 from flowrules.plan.recipe import fill_all, hole_of, named
 from flowrules.span import Span
 
-
 _COUNTED = {"nodes": 1, "ranks": 1, "ranks_per_node": 1, "threads_per_rank": 1}
 """Resources that are counted in whole numbers, with the least."""
 

@@ -15,8 +15,8 @@ NOTHING: frozenset[str] = frozenset()
 class Later:
     """Evaluates, for jobs of rules that may read what a checkpoint makes, all that is not an input.
 
-    Nothing is evaluated where there is no checkpoint, or where a rule reads nothing: that is most rules, and there may be
-    100,000 jobs of one.
+    Nothing is evaluated where there is no checkpoint, or where a rule reads nothing: that is most rules, and there may
+    be 100,000 jobs of one.
     """
 
     def __init__(self, rules: Sequence[Rule], commands: Commands) -> None:

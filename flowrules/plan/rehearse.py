@@ -1,6 +1,7 @@
 """Before anything runs, the texts and values of jobs are computed once, so that a mistake in them is told at once.
 
-Not of every job: what is wrong with a rule is wrong with its first jobs, or with those whose wildcards hold unusual text.
+Not of every job: what is wrong with a rule is wrong with its first jobs, or with those whose wildcards hold unusual
+text.
 """
 
 from __future__ import annotations

@@ -22,7 +22,10 @@ def errors(body: str, inputs: str = "") -> list[str]:
         ("resources: ranks=1.5", "F508 resource `ranks` must be a whole number, at least 1, not `1.5`"),
         ("resources: licence=[1]", "F508 resource `licence` must be a number or text, not a list"),
         ("env: X=attempt[0]", "F116 the number 1 has no elements"),
-        ('message: "{params[0]}"\n    params: *[]', "F302 `{params[0]}` asks for entry [0], but `params` has 0 entries"),
+        (
+            'message: "{params[0]}"\n    params: *[]',
+            "F302 `{params[0]}` asks for entry [0], but `params` has 0 entries",
+        ),
     ],
 )
 def test_told_at_once(body: str, message: str) -> None:
