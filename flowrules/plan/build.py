@@ -137,7 +137,7 @@ def _round(
     asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
         asked.update(dict.fromkeys(job.outputs if job.rule.action is not None else (*job.outputs, *job.inputs)))
-    decisions, reasons = Deciding(jobs, needs, producer, {*asked, *reader.asked}, judge).decide(
+    decisions, reasons = Deciding(jobs, needs, producer, asked, reader.asked, judge).decide(
         _forced(jobs, targets, producer, policy, workflow.rules)
     )
     plan = Plan(
