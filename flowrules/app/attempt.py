@@ -9,7 +9,6 @@ from hashlib import blake2b
 from flowrules.app.finishing import Promised, finish
 from flowrules.app.settings import RunSettings
 from flowrules.errors import FlowrulesError
-from flowrules.expr.section import evaluate_named
 from flowrules.model.events import Slot
 from flowrules.model.files import FileRecord
 from flowrules.model.job import Job
@@ -190,9 +189,7 @@ class Workshop:
         env["FLOWRULES_RULE"] = job.rule.name
         if self._gpu_variable is not None:
             env[self._gpu_variable] = ",".join(slot.gpus)
-        if job.rule.env:
-            _, named = evaluate_named(job.rule.env, planned.world, values.names())
-            env.update({name: str(value) for name, value in named.items() if value is not None})
+        env.update(planned.commands.environment(values, job))
         return env
 
     def _texts(self, values: JobValues) -> dict[str, object]:

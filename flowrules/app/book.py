@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowrules.model.job import Job
 from flowrules.model.plan import Decision, Plan
 
@@ -55,6 +57,10 @@ class Book:
         for number, known in enumerate(plan.jobs):
             known.id = number
         return changed
+
+    def keys(self, numbers: Iterable[int]) -> frozenset[Key]:
+        """Jobs by what they are, whatever their numbers."""
+        return frozenset((self.plan.jobs[n].rule.index, self.plan.jobs[n].values) for n in numbers)
 
     def number(self, job: Job) -> int:
         """The number of a job."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flowrules.app.attempt import Attempt, Workshop
-from flowrules.app.book import Book
+from flowrules.app.book import Book, Key
 from flowrules.app.intake import Intake
 from flowrules.app.settings import RunSettings
 from flowrules.app.temps import Temps
@@ -86,7 +86,7 @@ class Parts:
     """
 
     planned: Planned
-    replan: Callable[[], Planned]
+    replan: Callable[[frozenset[Key]], Planned]
     scheduler: Decider
     executor: Executor
     workshop: Workshop

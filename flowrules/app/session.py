@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from flowrules.app.book import Key
 from flowrules.app.settings import Request, Source
 from flowrules.errors import Diagnostic, FlowfileError, UsageError, suggestion
 from flowrules.load.lower import load_workflow
@@ -92,12 +93,19 @@ def _check_rules(workflow: Workflow, commands: CommandSettings) -> None:
                 raise UsageError(f"`{option}`: there is no rule `{name}`", suggestion(name, known))
 
 
-def replanner(workflow: Workflow, request: Request, disk: Disk, history: History) -> Callable[[], Planned]:
-    """A function that plans the same request again, against the disk as it is then; nothing is forced a second time."""
+def replanner(
+    workflow: Workflow, request: Request, disk: Disk, history: History
+) -> Callable[[frozenset[Key]], Planned]:
+    """A function that plans the same request again, against the disk as it is then.
+
+    It is told the jobs that have run: those are not forced a second time, others that come to be known are.
+    """
     from dataclasses import replace
 
-    calm = replace(request, policy=replace(request.policy, force=False, forceall=False, forcerun=()))
-    return lambda: plan(workflow, calm, disk, history)
+    def again(ran: frozenset[Key]) -> Planned:
+        return plan(workflow, replace(request, policy=replace(request.policy, spared=ran)), disk, history)
+
+    return again
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from types import ModuleType
 
 
-def import_module(path: str) -> Mapping[str, Callable[..., object]]:
-    """Runs a Python file and gives its public functions by name.
+def import_module(path: str) -> ModuleType:
+    """Runs a Python file and gives the module.
 
     The file's folder is on `sys.path` while it runs, as for a script. Whatever it raises is raised.
 
@@ -34,4 +34,4 @@ def import_module(path: str) -> Mapping[str, Callable[..., object]]:
     finally:
         if folder in sys.path:
             sys.path.remove(folder)
-    return {key: value for key, value in vars(module).items() if not key.startswith("_") and callable(value)}
+    return module

@@ -9,7 +9,7 @@ from flowrules.errors import fail, suggestion
 from flowrules.expr.arguments import builtin_call, collect, site_of, waits_any
 from flowrules.expr.builtins import BUILTINS
 from flowrules.expr.methods import METHOD_NAMES, call_method
-from flowrules.expr.names import UNAVAILABLE, known_names, unavailable
+from flowrules.expr.names import PYTHON, UNAVAILABLE, known_names, unavailable
 from flowrules.expr.pycall import call_python
 from flowrules.expr.scope import NOTHING, Code, Context, Function, Piece
 from flowrules.expr.special import SPECIAL
@@ -77,7 +77,7 @@ def _named_call(c: Context, node: tree.Call, function: tree.Name) -> Piece:
     _arguments_only(c, node)
     if name in known_names(c):
         return c.error("F107", f"`{name}` is a value, not a function", span)
-    near = suggestion(name, {*BUILTINS, *c.scope.functions})
+    near = PYTHON.get(name) or suggestion(name, {*BUILTINS, *c.scope.functions})
     hint = near or 'define it above: `let f(x) = …`, or `import "helpers.py" as h` and call `h.f(…)`'
     return c.error("F107", f"unknown function `{name}`", span, hint)
 
@@ -147,6 +147,7 @@ def _function_call(c: Context, node: tree.Call, function: Function) -> Piece:
     """A `let` function: arguments are matched to its parameters now, unless some are spread."""
     codes = [c.code(a.value) for a in node.arguments]
     c.wild |= function.wild
+    c.reads = True
     names = [p.name for p in function.parameters]
     if any(a.star for a in node.arguments):
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flowrules.errors import Diagnostic, FlowfileError, fail
-from flowrules.expr.names import (
-    CAPITALS,
-)
 from flowrules.expr.nodes import HANDLERS
 from flowrules.expr.scope import Code, Context, Function, Parameter, Piece, Scope
 from flowrules.expr.world import World
@@ -21,7 +18,7 @@ from flowrules.syntax import tree
 class Compiled:
     """An expression ready to be evaluated (`flowrules.model.rule.Evaluable`)."""
 
-    __slots__ = ("_code", "_cost", "_size", "per_job", "span", "uses", "wild")
+    __slots__ = ("_code", "_cost", "_size", "per_job", "reads", "span", "uses", "wild")
 
     def __init__(self, code: Code, span: Span, c: Context) -> None:
         self._code = code
@@ -30,6 +27,7 @@ class Compiled:
         self.span = span
         self.uses = frozenset(c.uses)
         self.per_job = c.per_job
+        self.reads = c.reads
         self.wild = frozenset(c.wild)
 
     def __call__(self, world: object, local: Mapping[str, object]) -> object:
@@ -69,17 +67,10 @@ def compile_function(node: tree.LetFunction, scope: Scope) -> Function:
     """
     c = Context(scope, _dispatch)
     defaults = [c.code(p.default) if p.default is not None else None for p in node.parameters]
-    seen_default = False
-    for parameter, default in zip(node.parameters, defaults, strict=True):
-        name = parameter.name
-        if CAPITALS.fullmatch(name):
-            c.error("F111", f"argument `{name}` is in capitals, as only constants are", parameter.span)
-        if name in c.slots:
-            c.error("F111", f"there are two arguments `{name}`", parameter.span)
-        if seen_default and default is None:
-            c.error("F111", f"argument `{name}` without a default stands after one with", parameter.span)
-        seen_default = seen_default or default is not None
-        c.slot(name)
+    for parameter in node.parameters:
+        if parameter.name in c.slots:
+            c.error("F111", f"there are two arguments `{parameter.name}`", parameter.span)
+        c.slot(parameter.name)
     body = c.code(node.value)
     if c.diagnostics:
         raise FlowfileError(_in_order(c.diagnostics))

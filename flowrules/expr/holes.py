@@ -60,7 +60,7 @@ def hole_at(text: str, at: int) -> Hole | None:
         return Hole(path.group(1), steps, None, at, end + 1)
     if text.startswith(",", end) and not path.group(2):
         close = _constraint_end(text, end + 1)
-        if close > end + 1:
+        if close:
             return Hole(path.group(1), (), text[end + 1 : close], at, close + 1)
     return None
 

@@ -20,7 +20,7 @@ CAPITALS: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 WORD: Final = re.compile(r"[^\W\d]\w*")
 RULE_SECTIONS: Final = ("output", "log", "benchmark")
 
-_PYTHON: Final = {
+PYTHON: Final = {
     "None": "write `null`",
     "list": "a value that is a list needs no `list(…)`",
     "dict": "write `{key: value}`",
@@ -34,6 +34,8 @@ _PYTHON: Final = {
     "workflow": "`HERE` is the folder of this file",
     "checkpoints": 'reading is enough: `lines("c/{s}.txt")` waits for the checkpoint that makes it',
 }
+"""Names of Python and of Snakemake, with what is written instead."""
+
 FUNCTIONS: Final = frozenset(BUILTINS) | {"expand", "pattern"}
 UNAVAILABLE: Final = frozenset({"pipe", "report", "some", "paramspace", "scatter", "gather"})
 """Names of the language that this version does not have yet."""
@@ -59,6 +61,7 @@ def compile_name(c: Context, node: tree.Name) -> Piece:
 def let_value(c: Context, name: str, span: Span) -> Piece:
     """A constant, evaluated by the world when first needed."""
     c.wild |= wildcards_of_let(c, name)
+    c.reads = True
 
     def read(world: World, job: Mapping[str, object], frame: list[object]) -> object:
         values = world.values
@@ -93,7 +96,7 @@ def unknown_name(c: Context, name: str, span: Span) -> Piece:
         known = "wildcards" in scope.job_names
         hint = f"write `wildcards.{name}`" if known else f'write it in braces in a string: `"{{{name}}}"`'
         return c.error("F101", f"`{name}` is a wildcard, not a name", span, hint)
-    nearest = _PYTHON.get(name) or suggestion(name, known_names(c))
+    nearest = PYTHON.get(name) or suggestion(name, known_names(c))
     if CAPITALS.fullmatch(name) and nearest is None:
         nearest = f"define it: `let {name} = …`"
     return c.error("F101", f"unknown name `{name}`", span, nearest)

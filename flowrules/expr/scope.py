@@ -120,6 +120,7 @@ class Context:
         slots: local names with their place in the frame.
         expanding: names that an enclosing `expand` fills in.
         free: wildcards that nothing binds are allowed here (the argument of `glob`).
+        reads: it may read files: it calls a function that does, or names a constant or function of the author's.
         wild: names of wildcards the value may hold.
         cost: nodes compiled so far, those in loops and functions apart.
     """
@@ -129,6 +130,7 @@ class Context:
         self.diagnostics: list[Diagnostic] = []
         self.uses: set[str] = set()
         self.per_job = False
+        self.reads = False
         self.slots: dict[str, int] = {}
         self.size = 0
         self.expanding: frozenset[str] = frozenset()

@@ -170,12 +170,12 @@ def evaluate_named(
     for entry in entries:
         try:
             value = plain_value(entry.value(world, local), local, entry.span, world)
-            if entry.star == 1:
+            if entry.star == 1 and not isinstance(value, Unknown):
                 items = items_of(value)
                 if items is None:
                     raise fail("F127", f"`*` spreads a list, this is {kind_of(value)}", entry.span)
                 positional.extend(items)
-            elif entry.name is None and entry.star == 0:
+            elif entry.name is None and (entry.star == 0 or isinstance(value, Unknown)):
                 positional.append(value)
             else:
                 spread: Mapping[str, object] = {entry.name: value} if entry.name else _spread(value, entry.span)

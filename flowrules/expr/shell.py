@@ -60,11 +60,13 @@ class ShellTemplate:
         code: the text as written, common indentation removed, constants and config filled in; `HERE` is not, since
             where a Flowfile lies is no part of what a command does.
         placeholders: all that a shell reads, in order.
+        awaits: constants that have no value yet at load; see `flowrules.model.rule.ShellText`.
     """
 
     source: ShellSource
     code: str
     placeholders: tuple[Placeholder, ...] = ()
+    awaits: tuple[str, ...] = ()
     _parts: tuple[str, ...] = ("",)
     _slots: tuple[tuple[int, Slot, Hole], ...] = ()
     _heredocs: tuple[tuple[int, int, Heredoc], ...] = ()
@@ -133,6 +135,7 @@ class _Build:
     code: list[str] = field(default_factory=list)
     cuts: dict[int, int] = field(default_factory=dict)
     constants: dict[int, str] = field(default_factory=dict)
+    awaits: dict[str, None] = field(default_factory=dict)
 
     def literal(self, text: str, code: str | None = None) -> None:
         self.parts[-1] += text
@@ -165,9 +168,9 @@ class _Parser:
             message = f"the command has {len(value):,} characters, more than {MAX_CHARACTERS:,}"
             hint = 'put it into a file of its own: `script: "name.sh"`'
             self.diagnostics.append(Diagnostic("F311", message, self.text.span(0, len(value)), hint))
-            return ShellTemplate(self.text, "", (), ("",)), self.diagnostics
+            return ShellTemplate(self.text, "", _parts=("",)), self.diagnostics
         if "{" not in value:
-            return ShellTemplate(self.text, _dedent(value), (), (value,)), self.diagnostics
+            return ShellTemplate(self.text, _dedent(value), _parts=(value,)), self.diagnostics
         braces = read_braces(self.text, self.names)
         found = self._scan([(hole.start, hole.end) for hole in braces.holes])
         comments = sorted(found.comments)
@@ -180,7 +183,13 @@ class _Parser:
         pairs = [Placeholder(p.hole, p.site, build.constants.get(p.hole.start)) for p in pairs]
         docs = tuple((build.cuts[d.start], build.cuts[d.end], d) for d in found.heredocs if d.start in build.cuts)
         template = ShellTemplate(
-            self.text, _dedent("".join(build.code)), tuple(pairs), tuple(build.parts), tuple(build.slots), docs
+            self.text,
+            _dedent("".join(build.code)),
+            tuple(pairs),
+            tuple(build.awaits),
+            tuple(build.parts),
+            tuple(build.slots),
+            docs,
         )
         self._check_static_heredocs(template)
         self.diagnostics.sort(key=lambda d: d.span.start if d.span else 0)
@@ -234,6 +243,8 @@ class _Parser:
             value = constant(hole, self.names)
             if isinstance(value, Deferred):
                 shown = write(value.shown) if value.shown is not None else written
+                if value.shown is None:
+                    build.awaits[hole.head] = None
                 build.slot(_slot(value.get, write), hole, shown)
             elif value is not None:
                 text = checked(write(value.value))

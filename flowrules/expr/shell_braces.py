@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from flowrules.errors import Diagnostic, Severity, did_you_mean, suggestion
+from flowrules.expr.foreign import RESOURCES
 from flowrules.expr.shell_names import FILES, SECTIONS, ShellNames, ShellSource
 from flowrules.model.quantity import UNITS
 
@@ -188,6 +189,10 @@ class _Reader:
                 warning=True,
             )
             return True
+        if head == "resources" and isinstance(first, str) and (ours := _foreign(first)):
+            message = f"the resource `{first}` is called `{RESOURCES[first][0]}` here, and has a unit"
+            self._note("F302", found, message, f"write `{ours}` for a whole number")
+            return False
         if not isinstance(first, str) or section.open:
             return True
         return self._is_one_of(found, first, section.names, head if head in FILES else head.removesuffix("s"))
@@ -224,7 +229,9 @@ class _Reader:
         elif not self.names.job and head in (*SECTIONS, "wildcards", "threads", "attempt", "rule", "mpirun"):
             self._note("F309", found, f"there is no job here, hence no `{head}`", "name constants and `config` only")
         elif lone and (section := self._section_of(head)):
-            self._note("F303", found, f"`{head}` is {_article(section)} of this rule", f"write `{{{section}.{head}}}`")
+            ours = _foreign(head) if section == "resources" else None
+            hint = f"write `{ours or f'{{{section}.{head}}}'}`"
+            self._note("F303", found, f"`{head}` is {_article(section)} of this rule", hint)
         elif lone and head in self.names.elsewhere:
             self._note(
                 "F304",
@@ -275,6 +282,13 @@ def _steps(tail: str) -> Iterator[Step]:
             yield slice(*(int(b) if b else None for b in bounds.groups()))
         else:
             yield index
+
+
+def _foreign(resource: str) -> str | None:
+    """The placeholder for a resource that is called otherwise here."""
+    if resource not in RESOURCES:
+        return None
+    return "{{resources.{}:{}}}".format(*RESOURCES[resource])
 
 
 def _article(section: str) -> str:

@@ -93,6 +93,7 @@ def compile_reader(c: Context, node: tree.Call) -> Piece:
     """A function that reads: patterns in its first argument become paths, by the job's wildcards."""
     name = node.function.id if isinstance(node.function, tree.Name) else ""
     outside, free = set(c.wild), c.free
+    c.reads = True
     codes: list[Code] = []
     for i, argument in enumerate(node.arguments):
         if i == 0:

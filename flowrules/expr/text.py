@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from flowrules.errors import FlowfileError, suggestion
 from flowrules.expr.access import attribute, element
@@ -21,6 +22,8 @@ from flowrules.model.values import Unknown
 from flowrules.span import Span
 from flowrules.syntax import tree
 
+_LONGEST_HINT: Final = 60
+
 SpanOf = Callable[[int, int], Span]
 
 
@@ -34,12 +37,16 @@ def template(c: Context, text: str, span_of: SpanOf, span: Span) -> Piece:
             spans.append(span)
         else:
             spans.append(span_of(part.start, part.end))
-            parts.append(placeholder(c, part, spans[-1]))
+            parts.append(placeholder(c, part, spans[-1], text))
     return assembled(c, parts, spans, span)
 
 
-def placeholder(c: Context, hole: Hole, span: Span) -> Piece:
-    """What a placeholder of a plain string stands for."""
+def placeholder(c: Context, hole: Hole, span: Span, text: str = "") -> Piece:
+    """What a placeholder of a plain string stands for.
+
+    Args:
+        text: the string, where the placeholder stands in one.
+    """
     name, scope = hole.name, c.scope
     if hole.constraint is not None:
         return _constrained(c, hole, span)
@@ -47,7 +54,7 @@ def placeholder(c: Context, hole: Hole, span: Span) -> Piece:
         return constant(Pattern((Wildcard(".".join((name, *hole.steps))),)))
     if name in c.slots:
         whole = ".".join((name, *hole.steps))
-        hint = f'write an f-string: `f"{{{whole}}}"`, or fill it in with `expand("{{{whole}}}", {name}=…)`'
+        hint = _instead_of_local(c, text or f"{{{whole}}}")
         return c.error("F104", f"`{{{whole}}}` in a plain string is a wildcard, `{name}` is a local name", span, hint)
     if name == "config":
         if not hole.steps:
@@ -70,10 +77,30 @@ def placeholder(c: Context, hole: Hole, span: Span) -> Piece:
     return _wildcard(c, name, None, span)
 
 
+def _instead_of_local(c: Context, text: str) -> str:
+    """How a plain string is written in whose braces local names stand."""
+    written, filled = "", {}
+    for part in find_holes(text):
+        if isinstance(part, str):
+            written += part.replace("{", "{{").replace("}", "}}")
+            continue
+        whole = text[part.start : part.end]
+        if part.name in c.slots:
+            filled[part.name] = f"{part.name}=…"
+        known = part.name in c.slots or CAPITALS.fullmatch(part.name) or part.name in ("config", "wildcards")
+        written += whole if known else f"{{{whole}}}"
+    if '"' in text or "\\" in text or "\n" in text or len(text) > _LONGEST_HINT:
+        return "write an f-string, `f" + '"…"`, or fill it in with `expand(…, ' + f"{', '.join(filled.values())})`"
+    return f'write an f-string: `f"{written}"`, or fill it in with `expand("{text}", {", ".join(filled.values())})`'
+
+
 def _constrained(c: Context, hole: Hole, span: Span) -> Piece:
     assert hole.constraint is not None
     if CAPITALS.fullmatch(hole.name):
         return c.error("F105", f"`{hole.name}` is in capitals: only wildcards take a constraint", span)
+    if not hole.constraint:
+        hint = f"leave the comma out, `{{{hole.name}}}`, or write one: `{{{hole.name},[a-z]+}}`"
+        return c.error("F121", f"the constraint of `{hole.name}` is empty", span, hint)
     try:
         re.compile(hole.constraint)
     except (re.error, RecursionError, OverflowError) as error:

@@ -6,25 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from flowrules.expr.foreign import RESOURCES
 from flowrules.span import Span
 from flowrules.syntax import tree
-
-RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "mem_mb": ("mem", "MB"),
-    "mem_mib": ("mem", "MiB"),
-    "mem_gb": ("mem", "GB"),
-    "mem_gib": ("mem", "GiB"),
-    "memory": ("mem", "MB"),
-    "disk_mb": ("disk", "MB"),
-    "disk_mib": ("disk", "MiB"),
-    "disk_gb": ("disk", "GB"),
-    "runtime": ("walltime", "min"),
-    "time": ("walltime", "min"),
-    "time_min": ("walltime", "min"),
-    "runtime_min": ("walltime", "min"),
-    "walltime_min": ("walltime", "min"),
-}
-"""Names of resources elsewhere, with ours and the unit that is meant there."""
 
 UNITS: Final[Mapping[str, str]] = {"mem": "MB", "disk": "MB", "walltime": "min"}
 """Resources that need a unit, with the one that is mostly meant by a bare number."""
@@ -54,8 +38,12 @@ def foreign_resource(name: str, value: str) -> tuple[str, str] | None:
     if name not in RESOURCES:
         return None
     other, unit = RESOURCES[name]
-    whole = re.fullmatch(r"[0-9]+", value.strip())
-    shown = f"{whole[0]}{unit}" if whole else f"({value}) * 1{unit}" if "\n" not in value else f"…{unit}"
+    if re.search(r"\b[0-9.]+[A-Za-z]", value):  # it has a unit already
+        shown = value
+    elif re.fullmatch(r"[0-9]+", value.strip()):
+        shown = f"{value.strip()}{unit}"
+    else:
+        shown = f"({value}) * 1{unit}" if "\n" not in value else f"…{unit}"
     return f"the resource `{name}` is called `{other}` here, and has a unit", f"write `{other}={shown}`"
 
 

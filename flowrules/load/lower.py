@@ -187,6 +187,7 @@ class _Load:
         places = {draft.name: draft.place("output") for draft in drafts}
         for path, span in world.reads.items():
             for rule in makers.of(path)[:1]:
+                self._problems.withdraw("F123", f"`{path}` cannot be read")
                 message = f"`{path}` is read while the Flowfile is loaded, but rule `{rule.name}` makes it"
                 hint = "rules, branches, outputs and constraints are settled before any job runs"
                 related = Related(f"rule `{rule.name}` makes it here", places[rule.name])

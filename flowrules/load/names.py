@@ -15,8 +15,8 @@ from flowrules.load.problems import AlreadyTold, Problems
 from flowrules.model.rule import Evaluable, Output
 from flowrules.syntax import tree
 
-_ABOUT_NAMES: Final = frozenset({"F101", "F103", "F105", "F107", "F112", "F130"})
-"""Codes of errors that may only say that a name is missing because the text that defines it could not be read."""
+_ABOUT_NAMES: Final = frozenset({"F101", "F103", "F105", "F107", "F112", "F130", "W301"})
+"""Codes of what may only say that a name is missing because the text that defines it could not be read."""
 
 _QUOTED: Final = re.compile(r"`\{?(\w+)")
 

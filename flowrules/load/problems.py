@@ -46,6 +46,12 @@ class Problems:
             message = f"{MAX_MISTAKES} mistakes; the rest is not looked for"
             raise Enough([Diagnostic("F013", message, None, "mend these first")])
 
+    def withdraw(self, code: str, beginning: str) -> None:
+        """Forget mistakes of which something better is told: those of a code whose message begins so."""
+        for key, d in [*self._found.items()]:
+            if d.code == code and d.message.startswith(beginning):
+                del self._found[key]
+
     def all(self, files: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
         """Everything found, errors and warnings, in the order of the files given, others after them, and of places."""
         order = {name: i for i, name in enumerate(files)}

@@ -113,7 +113,9 @@ class Values:
             self._problems.error("F225", f"`{name}` needs a unit, this is {kind_of(value)}", span, hint)
         else:
             wanted = "a time such as `20min`" if kind == "seconds" else "a size such as `16GB`"
-            self._problems.error("F225", f"`{name}` is {wanted}, not {kind_of(value)}", span)
+            other = {"bytes": "a size", "seconds": "a time"}
+            found = other[value.kind] if isinstance(value, Quantity) else kind_of(value)
+            self._problems.error("F225", f"`{name}` is {wanted}, not {found}", span)
 
     def _resource(self, item: tree.Item) -> bool:
         """Whether a resource may be what it seems; says what is wrong where it is a plain number without its unit."""

@@ -21,7 +21,7 @@ class Job:
         input_names: for each named input the half-open range of its paths.
         input_flags: flags by position in ``inputs``; empty where no input has any.
         outputs: paths, in the order of ``rule.outputs``.
-        waits: outputs of checkpoints that must exist before its inputs are fully known; empty for most jobs.
+        waits: outputs of checkpoints that must exist before all that it is given is known; empty for most jobs.
         mark: the planner's own note while it chooses between candidates; means nothing afterwards.
     """
 

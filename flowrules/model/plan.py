@@ -68,7 +68,7 @@ class Plan:
         targets: paths asked for, after rule names were resolved.
         target_jobs: ids of jobs asked for.
         kept: sources that a rule once made and whose own inputs are gone.
-        unknown: ids of jobs whose inputs are not fully known before a checkpoint has run.
+        unknown: ids of jobs that are not fully known before a checkpoint has run.
         warnings: diagnostics that are no errors.
     """
 

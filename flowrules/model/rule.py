@@ -23,6 +23,7 @@ class Evaluable(Protocol):
         span: where it was written.
         uses: which of `JOB_NAMES` it needs.
         per_job: whether its value belongs to a job: it uses a job's names, or reads a file whose path has wildcards.
+        reads: whether it may read files.
     """
 
     @property
@@ -31,6 +32,8 @@ class Evaluable(Protocol):
     def uses(self) -> frozenset[str]: ...
     @property
     def per_job(self) -> bool: ...
+    @property
+    def reads(self) -> bool: ...
     def __call__(self, world: object, local: Mapping[str, object]) -> object:
         """The value in a world (`flowrules.expr.world.World`) for a job's names.
 
@@ -73,10 +76,16 @@ class ShellAction:
 
 
 class ShellText(Protocol):
-    """Shell text with placeholders (made by `flowrules.expr.shell.parse_shell`)."""
+    """Shell text with placeholders (made by `flowrules.expr.shell.parse_shell`).
+
+    Attributes:
+        awaits: constants in it that need a file which some rule makes, so they have no value yet at load.
+    """
 
     @property
     def span(self) -> Span: ...
+    @property
+    def awaits(self) -> tuple[str, ...]: ...
     def render(self, values: Mapping[str, object]) -> str:
         """The command for a job; ``values`` hold input, output, params, wildcards, … and each wildcard by its name.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowrules.errors import Diagnostic, FlowfileError, Related
+from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Plan, Reason
@@ -23,11 +23,11 @@ from flowrules.plan.index import RuleIndex
 from flowrules.plan.judge import Judge
 from flowrules.plan.once import Once
 from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
-from flowrules.plan.reader import Answer, DiskReader, PlanReader
+from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
+from flowrules.plan.rehearse import RehearsalReader, rehearse
 from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
 from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
-from flowrules.span import Span
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
@@ -73,6 +73,7 @@ def make_plan(
         if not _learn(reader, world, planned.plan, producer, policy, answers):
             if not policy.only_look:
                 _refuse_protected(planned, once)
+                _rehearse(planned.plan, workflow, once, policy, settings)
             return _for_the_run(planned, workflow, files, history, policy, settings)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
 
@@ -80,6 +81,19 @@ def make_plan(
 def world_of(workflow: Workflow, reader: Reader) -> World:
     """The surroundings in which a workflow's expressions are evaluated."""
     return World(reader, workflow.lets, workflow.config, modules=workflow.globals, env=workflow.env)
+
+
+def commands_in(world: World, settings: CommandSettings) -> Commands:
+    """What evaluates the texts of jobs in a world, as the call sets it."""
+    return Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+
+
+def _rehearse(plan: Plan, workflow: Workflow, files: FileView, policy: Policy, settings: CommandSettings) -> None:
+    """A mistake in what jobs are given is told before anything starts; in the midst of a run it is that job's."""
+    if policy.spared:
+        return
+    world = world_of(workflow, RehearsalReader(files, plan))
+    rehearse(plan, world, commands_in(world, settings))
 
 
 def _for_the_run(
@@ -93,7 +107,7 @@ def _for_the_run(
     """The plan with means that look at the disk as it is when they are asked."""
     world = world_of(workflow, DiskReader(files))
     world.meter.grow(STEPS_PER_JOB * len(planned.plan.jobs))
-    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
+    commands = commands_in(world, settings)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
     return Planned(planned.plan, judge, commands, world)
 
@@ -109,7 +123,8 @@ def _round(
     reader: PlanReader,
     world: World,
 ) -> tuple[Planned, Mapping[str, Job | None]]:
-    found = Resolution(index, workflow.rules, world, files)
+    commands = commands_in(world, settings)
+    found = Resolution(index, workflow.rules, world, files, commands)
     targets = resolve_targets(workflow, names, found)
     found.want(reader.asked)
     chooser = Chooser(found, workflow.order)
@@ -118,12 +133,11 @@ def _round(
     chooser.finish()
     jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
-    commands = Commands(world, settings.set_threads, settings.set_resources, settings.default_resources)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
     asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
         asked.update(dict.fromkeys(job.outputs if job.rule.action is not None else (*job.outputs, *job.inputs)))
-    decisions, reasons = Deciding(jobs, needs, producer, {*asked, *reader.asked}, judge).decide(
+    decisions, reasons = Deciding(jobs, needs, producer, asked, reader.asked, judge).decide(
         _forced(jobs, targets, producer, policy, workflow.rules)
     )
     plan = Plan(
@@ -165,13 +179,16 @@ def _forced(
         hit = names.intersection((job.rule.name, *job.outputs)) if names else ()
         if hit:
             unused.difference_update(hit)
+        if (job.rule.index, job.values) in policy.spared:
+            continue
         if policy.forceall or hit or (policy.force and job.id in asked | collected):
             forced[job.id] = Reason(Cause.FORCED)
         elif job.id in asked and not job.outputs:
             forced[job.id] = Reason(Cause.NO_OUTPUT)
     known = {rule.name for rule in rules}
     strangers = sorted(name for name in unused if name not in known and name not in producer)
-    if strangers:
+    may_come = policy.spared or any(job.waits for job in jobs)
+    if strangers and not may_come:
         raise FlowfileError(
             not_in_plan("--forcerun", name, "no rule and no file", known, producer) for name in strangers
         )
@@ -194,7 +211,7 @@ def _learn(
         if job is None:
             answer = Answer.READ
         elif not job.rule.checkpoint:
-            answer = _not_a_checkpoint(path, job, world.reads.get(path))
+            answer = not_a_checkpoint(path, job, world.reads.get(path))
         else:
             decision = plan.decisions[job.id] if job.id >= 0 else Decision.SKIP
             ready = decision is Decision.SKIP or (decision is Decision.MAY and policy.read_ahead)
@@ -208,26 +225,12 @@ def _learn(
     return news
 
 
-def _not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
-    return FlowfileError(
-        [
-            Diagnostic(
-                "F506",
-                f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
-                span,
-                f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
-                (Related(f"rule `{job.rule.name}` makes it", job.rule.span),),
-            )
-        ]
-    )
-
-
 def _kept(producer: Mapping[str, Job | None], found: Resolution, history: History) -> tuple[str, ...]:
-    """Sources that a rule once made and whose own inputs are gone."""
+    """Sources that a rule once made and whose own inputs are gone; not what `--until` or `--omit-from` cut away."""
     return tuple(
         path
         for path, job in producer.items()
-        if job is None and found.makers.get(path) and history.last(path) is not None
+        if job is None and found.only_lacking(path) and history.last(path) is not None
     )
 
 

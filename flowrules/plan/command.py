@@ -5,18 +5,37 @@ Each sees what stands before it: wildcards, input, output, log, benchmark, threa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flowrules.errors import fail
+from flowrules.errors import Diagnostic, FlowfileError, fail
+from flowrules.expr.data import kind_of
 from flowrules.expr.operators import as_quantity
+from flowrules.expr.params import Params
 from flowrules.expr.section import evaluate_named
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.quantity import Quantity
-from flowrules.model.rule import Evaluable, Output
-from flowrules.model.values import NamedList
+from flowrules.model.rule import Evaluable, Output, Rule
+from flowrules.model.values import NamedList, Unknown
 from flowrules.plan.recipe import fill_all, hole_of, named
+from flowrules.span import Span
+
+_COUNTED = {"nodes": 1, "ranks": 1, "ranks_per_node": 1, "threads_per_rank": 1}
+"""Resources that are counted in whole numbers, with the least."""
+
+
+class NotYet(FlowfileError):
+    """A value that is not known before checkpoints have run.
+
+    Attributes:
+        paths: what they have yet to make.
+    """
+
+    def __init__(self, paths: frozenset[str], span: Span) -> None:
+        named = ", ".join(f"`{path}`" for path in sorted(paths)[:3])
+        super().__init__([Diagnostic("F110", f"this is not known before a checkpoint has made {named}", span)])
+        self.paths = paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +94,70 @@ class Commands:
         Raises:
             FlowfileError: an expression cannot be computed, such as the size of an input that does not exist yet.
         """
-        rule = job.rule
-        local: dict[str, object] = {
-            "wildcards": job.wildcards,
-            "input": job.input,
-            "output": named(rule.outputs, job.outputs),
-            "log": files_of(rule.logs, job),
-            "benchmark": files_of(rule.benchmarks, job),
-            "attempt": attempt,
-            "rule": rule.name,
-        }
-        declared = self.threads(job, local)
+        local = _files(job, attempt)
+        declared = self._threads(job, local)
         local["threads"] = threads if threads is not None else declared
         local["resources"] = self._resources(job, local)
         local["params"] = self._params(job, local) if params else None
+        _known((local["threads"], local["resources"], local["params"]), job.rule.span)
         return JobValues(**local)  # type: ignore[arg-type]
 
-    def threads(self, job: Job, local: Mapping[str, object] | None = None) -> int:
+    def params(self, job: Job) -> object:
+        """A job's params at its first attempt; of what stands before them only what they use is evaluated.
+
+        Raises:
+            FlowfileError: as `values`.
+        """
+        local = _files(job, 1)
+        used = {name for entry in job.rule.params for name in entry.value.uses}
+        if used & {"threads", "resources"}:
+            local["threads"] = self._threads(job, local)
+        if "resources" in used:
+            local["resources"] = self._resources(job, local)
+        found = self._params(job, local)
+        _known((found,), job.rule.span)
+        return found
+
+    def constants(self, names: Iterable[str], span: Span) -> dict[str, object]:
+        """The values of constants.
+
+        Raises:
+            FlowfileError: one cannot be computed.
+        """
+        found = {name: self._world.let(name, span) for name in names}
+        _known(found.values(), span)
+        return found
+
+    def environment(self, values: JobValues, job: Job) -> dict[str, str]:
+        """The variables a rule sets for its jobs.
+
+        Raises:
+            FlowfileError: an expression cannot be computed.
+        """
+        if not job.rule.env:
+            return {}
+        _, found = evaluate_named(job.rule.env, self._world, values.names())
+        _known((found,), job.rule.span)
+        return {name: str(value) for name, value in found.items() if value is not None}
+
+    def _threads(self, job: Job, local: Mapping[str, object]) -> int | Unknown:
         """The threads a job declares, at least 1."""
         rule = job.rule
         if rule.name in self._set_threads:
             return self._set_threads[rule.name]
         if rule.threads is None:
             return 1
-        value = rule.threads(self._world, local if local is not None else {"wildcards": job.wildcards, "attempt": 1})
-        return max(1, _whole(value, rule.threads, "threads"))
+        value = rule.threads(self._world, local)
+        return value if isinstance(value, Unknown) else max(1, _whole(value, rule.threads, "threads"))
 
     def retries(self, job: Job, default: int) -> int:
         """How many further attempts a failure of a job is given."""
         expr = job.rule.retries
         if expr is None:
             return default
-        return max(0, _whole(expr(self._world, {"wildcards": job.wildcards}), expr, "retries"))
+        value = expr(self._world, {"wildcards": job.wildcards})
+        _known((value,), expr.span)
+        return max(0, _whole(value, expr, "retries"))
 
     def priority(self, job: Job) -> float:
         """A job's priority; 0 where none is given."""
@@ -114,6 +165,7 @@ class Commands:
         if expr is None:
             return 0.0
         value = expr(self._world, {"wildcards": job.wildcards})
+        _known((value,), expr.span)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise fail("F508", f"priority must be a number, not {_kind(value)}", expr.span)
         return float(value)
@@ -124,25 +176,59 @@ class Commands:
             _, found = evaluate_named(job.rule.resources, self._world, local)
             result.update(found)
         result.update(self._set_resources.get(job.rule.name, {}))
+        for name, value in result.items():
+            wanted = _misfit(name, value)
+            if wanted is not None:
+                raise fail("F508", f"resource `{name}` must be {wanted}, not {_kind(value)}", _span_of(job.rule, name))
         for name, kind in (("mem", "bytes"), ("disk", "bytes"), ("walltime", "seconds")):
             value = result.get(name)
             if isinstance(value, str):
                 value = result[name] = as_quantity(value) or value
+            if isinstance(value, Unknown):
+                continue
             if value is not None and not (isinstance(value, Quantity) and value.kind == kind):
                 unit = "16GB" if kind == "bytes" else "20min"
                 raise fail(
                     "F507",
                     f"resource `{name}` of rule `{job.rule.name}` has no unit: {value}",
-                    next((e.span for e in job.rule.resources if e.name == name), job.rule.span),
+                    _span_of(job.rule, name),
                     f"write it with a unit, as in `{name}={unit}`",
                 )
         return {name: value for name, value in result.items() if value is not None}
 
     def _params(self, job: Job, local: Mapping[str, object]) -> object:
-        from flowrules.expr.shell import Params
-
         positional, by_name = evaluate_named(job.rule.params, self._world, local) if job.rule.params else ([], {})
         return Params(positional, by_name)
+
+
+def _files(job: Job, attempt: int) -> dict[str, object]:
+    """What is known of a job without evaluating anything."""
+    rule = job.rule
+    return {
+        "wildcards": job.wildcards,
+        "input": job.input,
+        "output": named(rule.outputs, job.outputs),
+        "log": files_of(rule.logs, job),
+        "benchmark": files_of(rule.benchmarks, job),
+        "attempt": attempt,
+        "rule": rule.name,
+    }
+
+
+def _known(values: Iterable[object], span: Span) -> None:
+    """Raises NotYet where some of the values, or of what they hold, are unknown."""
+    found: frozenset[str] = frozenset()
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Unknown):
+            found |= value.paths
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple | Params):
+            waiting.extend(value)
+    if found:
+        raise NotYet(found, span)
 
 
 def files_of(outputs: tuple[Output, ...], job: Job) -> NamedList:
@@ -153,6 +239,26 @@ def files_of(outputs: tuple[Output, ...], job: Job) -> NamedList:
     return named(outputs, fill_all(holes, job.values))
 
 
+def _misfit(name: str, value: object) -> str | None:
+    """What a resource must be, where it is something else; units are another matter."""
+    if value is None or isinstance(value, Unknown):
+        return None
+    if name in _COUNTED:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and value >= _COUNTED[name] else f"a whole number, at least {_COUNTED[name]}"  # type: ignore[operator]
+    if isinstance(value, Quantity):
+        return None if value.amount >= 0 else "at least 0"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return None if value >= 0 else "at least 0"
+    if name in ("gpus", "gpus_per_rank"):
+        return "a number"
+    return None if isinstance(value, str | bool) else "a number or text"
+
+
+def _span_of(rule: Rule, resource: str) -> Span:
+    return next((entry.span for entry in rule.resources if entry.name == resource), rule.span)
+
+
 def _whole(value: object, expr: Evaluable, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
         raise fail("F508", f"{what} must be a whole number, not {_kind(value)}", expr.span)
@@ -160,4 +266,4 @@ def _whole(value: object, expr: Evaluable, what: str) -> int:
 
 
 def _kind(value: object) -> str:
-    return f"`{value}`" if isinstance(value, str | int | float) else type(value).__name__
+    return f"`{value}`" if isinstance(value, str | int | float | Quantity) else kind_of(value)

@@ -22,6 +22,7 @@ class Deciding:
         jobs, needs: makers before users; ``jobs[i].id == i``.
         producer: the chosen maker of each path, None for a source.
         asked: paths the user asks for: missing ones are a reason to run.
+        read: paths that expressions ask for: likewise, but a file in a folder may well lack.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Deciding:
         needs: Sequence[tuple[int, ...]],
         producer: Mapping[str, Job | None],
         asked: Collection[str],
+        read: Collection[str],
         judge: Judge,
     ) -> None:
         self._jobs = jobs
         self._needs = needs
         self._producer = producer
         self._asked = asked
+        self._read = read
         self._judge = judge
         self._level = bytearray(len(jobs))
         self._reasons: dict[int, tuple[Reason, ...]] = {}
@@ -50,6 +53,7 @@ class Deciding:
             reason = forced.get(job.id) or self._own(job)
             if reason is not None:
                 self._raise(job.id, RUN, reason)
+        self._look_beside_outputs()
         while self._queue:
             self._spread(self._queue.pop())
         none: tuple[Reason, ...] = ()
@@ -57,11 +61,22 @@ class Deciding:
         return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
 
     def _own(self, job: Job) -> Reason | None:
-        stat, asked = self._judge.files.stat, self._asked
+        stat, asked, read = self._judge.files.stat, self._asked, self._read
         for path in job.outputs:
-            if stat(path) is None and path in asked:
+            if stat(path) is None and (path in asked or path in read):
                 return Reason(Cause.MISSING, path)
         return self._judge.first(job)
+
+    def _look_beside_outputs(self) -> None:
+        """What is asked for may be no output itself: a file below a `directory()`, a log, a benchmark."""
+        for path in (*self._asked, *self._read):
+            maker = self._producer.get(path)
+            if maker is None or path in maker.outputs or maker.rule.action is None:
+                continue
+            if path not in self._asked:
+                path = next((folder for folder in maker.outputs if path.startswith(f"{folder}/")), path)
+            if self._judge.files.stat(path) is None:
+                self._raise(maker.id, RUN, Reason(Cause.MISSING, path))
 
     def _raise(self, job: int, level: int, reason: Reason) -> None:
         before = self._level[job]

@@ -13,7 +13,7 @@ from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Reason
 from flowrules.model.record import Record
 from flowrules.model.values import NO_FLAGS
-from flowrules.plan.fingerprint import Fingerprints
+from flowrules.plan.fingerprint import UNKNOWN, Fingerprints
 from flowrules.plan.policy import Policy
 from flowrules.ports import FileView, History
 
@@ -161,14 +161,14 @@ def _code(judge: Judge, job: Job, record: Record | None) -> Reason | None:
     if record is None or "code" not in judge.policy.triggers or (record.status == "touched" and not record.code):
         return None
     now = judge.fingerprints.code(job.rule)
-    return Reason(Cause.CODE, "", record.code, now) if now != record.code else None
+    return Reason(Cause.CODE, "", record.code, now) if now not in (record.code, UNKNOWN) else None
 
 
 def _params(judge: Judge, job: Job, record: Record | None) -> Reason | None:
     if record is None or "params" not in judge.policy.triggers:
         return None
     now = judge.fingerprints.params(job)
-    return Reason(Cause.PARAMS, "", record.params, now) if now != record.params else None
+    return Reason(Cause.PARAMS, "", record.params, now) if now not in (record.params, UNKNOWN) else None
 
 
 def _environment(judge: Judge, job: Job, record: Record | None) -> Reason | None:

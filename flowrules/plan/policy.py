@@ -20,6 +20,7 @@ class Policy:
         force: the targets run whatever their state.
         forceall: everything runs.
         forcerun: names of rules or files whose jobs run.
+        spared: jobs that nothing forces any more, as they have run: number of the rule and values of the wildcards.
         until, omit_from: names of rules or files at which the DAG is cut.
         triggers: which of `TRIGGERS` count.
         cutoff: whether content that is the same outweighs a timestamp that moved.
@@ -31,6 +32,7 @@ class Policy:
     force: bool = False
     forceall: bool = False
     forcerun: tuple[str, ...] = ()
+    spared: frozenset[tuple[int, tuple[str, ...]]] = frozenset()
     until: tuple[str, ...] = ()
     omit_from: tuple[str, ...] = ()
     triggers: frozenset[str] = frozenset(TRIGGERS)

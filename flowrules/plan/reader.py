@@ -11,11 +11,13 @@ from enum import Enum
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.paths import glob_files
+from flowrules.model.job import Job
 from flowrules.model.pattern import Matcher, Pattern
 from flowrules.model.rule import Output, Rule
 from flowrules.model.values import Unknown
 from flowrules.plan.index import RuleIndex, may_overlap
 from flowrules.ports import FileView
+from flowrules.span import Span
 
 READ_LIMIT = 256 << 20
 """Bytes of the largest file an expression may read."""
@@ -134,6 +136,21 @@ class DiskReader:
     def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Existing files that match."""
         return glob_files(self._files, pattern)
+
+
+def not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
+    """The error for a file that is read before an ordinary rule has made it."""
+    return FlowfileError(
+        [
+            Diagnostic(
+                "F506",
+                f"`{path}` is read while planning, but rule `{job.rule.name}` has yet to make it",
+                span,
+                f"write `checkpoint {job.rule.name}:` instead of `rule {job.rule.name}:`; then the plan waits for it",
+                (Related(f"rule `{job.rule.name}` makes it", job.rule.span),),
+            )
+        ]
+    )
 
 
 def size_of(files: FileView, path: str) -> int:

@@ -13,8 +13,10 @@ from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.rule import Rule
+from flowrules.plan.command import Commands
 from flowrules.plan.descent import Descent
 from flowrules.plan.index import RuleIndex
+from flowrules.plan.later import Later
 from flowrules.plan.recipe import Recipe
 from flowrules.ports import FileView
 
@@ -31,11 +33,14 @@ STEPS_PER_JOB = 2_000
 class Resolution:
     """Who could make each path that the targets lead to, and which of these can be had."""
 
-    def __init__(self, index: RuleIndex, rules: Sequence[Rule], world: World, files: FileView) -> None:
+    def __init__(
+        self, index: RuleIndex, rules: Sequence[Rule], world: World, files: FileView, commands: Commands
+    ) -> None:
         self.index = index
         self.files = files
         self.world = world
         self.recipes = [Recipe(rule, world) for rule in rules]
+        self._later = Later(rules, commands)
         self.makers: dict[str, tuple[Job, ...]] = {}
         self.had: dict[str, bool] = {}
         self.broken: dict[tuple[int, tuple[str, ...]], FlowfileError] = {}
@@ -82,8 +87,7 @@ class Resolution:
         key = (rule.index, ())
         job = self._jobs.get(key)
         if job is None:
-            job = self._jobs[key] = self.recipes[rule.index].job(())
-            self.world.meter.grow(STEPS_PER_JOB)
+            job = self._jobs[key] = self._make(rule, ())
         self.want((*job.inputs, *job.waits))
         self._settle(job)
         return job
@@ -99,14 +103,19 @@ class Resolution:
                 if key in self.broken or not self.descent.allows(path, parent, rule):
                     continue
                 try:
-                    job = self.recipes[rule.index].job(values)
+                    job = self._make(rule, values)
                 except FlowfileError as error:
                     self.broken[key] = error
                     continue
                 self._jobs[key] = job
-                self.world.meter.grow(STEPS_PER_JOB)
             found.append(job)
         return tuple(found)
+
+    def _make(self, rule: Rule, values: tuple[str, ...]) -> Job:
+        job = self.recipes[rule.index].job(values)
+        self.world.meter.grow(STEPS_PER_JOB)
+        job.waits |= self._later.waits(job)
+        return job
 
     def _judge(self, path: str) -> None:
         """Every candidate's inputs have been explored: can the path be had?"""
@@ -116,6 +125,11 @@ class Resolution:
                 self._settle(job)
             viable = viable or job.mark == VIABLE
         self.had[path] = viable or self.files.stat(path) is not None
+
+    def only_lacking(self, path: str) -> bool:
+        """Whether there are rules for a path, but none whose inputs can be had."""
+        makers = self.makers.get(path, ())
+        return bool(makers) and all(job.mark != VIABLE for job in makers)
 
     def _settle(self, job: Job) -> None:
         had = self.had

@@ -198,13 +198,13 @@ def _notes(plan: Plan, color: bool, width: int | None) -> Iterator[str]:
 
 
 def _unknown(plan: Plan) -> str:
-    """`inputs of 3 jobs (merge 2, best 1), waiting for `rounds/0/chosen.txt``."""
+    """`details of 3 jobs (merge 2, best 1), waiting for `rounds/0/chosen.txt``."""
     rules = Counter(plan.jobs[i].rule.name for i in plan.unknown)
     named = ", ".join(f"{escape(rule)} {number:,}" for rule, number in rules.most_common(FILES))
     more = f", {counted(len(rules) - FILES, 'more rule')}" if len(rules) > FILES else ""
     waits = dict.fromkeys(path for i in plan.unknown for path in sorted(plan.jobs[i].waits))
     waiting = f", waiting for {file_list(tuple(waits))}" if waits else ""
-    return f"inputs of {counted(len(plan.unknown), 'job')} ({named}{more}){waiting}"
+    return f"details of {counted(len(plan.unknown), 'job')} ({named}{more}){waiting}"
 
 
 def file_list(paths: Sequence[str], most: int = FILES) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from flowrules.errors import Diagnostic
+from flowrules.model.quantity import UNITS
 from flowrules.syntax.scene import CLOSERS, OPENERS, VALUE_ENDS, VALUE_STARTS, Scene
 from flowrules.syntax.words import KEYWORDS
 
@@ -98,9 +99,20 @@ def missing_comma(scene: Scene) -> Diagnostic | None:
     if scene.opener(at) is None and before <= scene.line:
         return None
     hint = f"{scene.quoted(at)} follows it with nothing between"
+    if _is_quantity(scene, before, at):
+        joined = scene.word(before) + scene.word(at)
+        return scene.say("F011", "no blank belongs into a quantity", scene.span(before, at), f"write `{joined}`")
     if scene.kind(scene.line) in {"LET", "IF", "ELIF"} and scene.opener(at) is None:
         return scene.say("F014", f"missing operator after {scene.quoted(before)}?", scene.span(before), hint)
     return scene.say("F014", f"missing comma after {scene.quoted(before)}?", scene.span(before), hint)
+
+
+def _is_quantity(scene: Scene, first: int, second: int) -> bool:
+    """Whether `16 GB` or `1h 30m` stands there."""
+    if scene.kind(first) == "NUMBER":
+        return scene.word(second) in UNITS
+    times = (scene.word(token).lstrip("0123456789.hmsdin") == "" for token in (first, second))
+    return scene.kind(first) == scene.kind(second) == "QUANTITY" and all(times)
 
 
 def missing_sign(scene: Scene) -> Diagnostic | None:

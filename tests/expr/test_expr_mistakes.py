@@ -89,7 +89,6 @@ def test_arguments_of_a_function():
     from flowrules.errors import FlowfileError
 
     for text, part in [
-        ("let f(A) = 1\n", "capitals"),
         ("let f(a, a) = 1\n", "two arguments"),
     ]:
         with pytest.raises(FlowfileError, match=part):

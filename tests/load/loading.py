@@ -1,10 +1,11 @@
 """Loads Flowfiles written in tests."""
 
+from collections.abc import Sequence
 from types import ModuleType
 
 import pytest
 
-from flowrules.errors import FlowfileError
+from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.load.lower import load_workflow
 from flowrules.load.options import LoadOptions
 from flowrules.model.rule import Rule
@@ -17,11 +18,18 @@ def load(text: str, files: dict[str, str] | None = None, flowfile: str = "Flowfi
     return load_workflow(flowfile, FakeFiles({flowfile: text, **(files or {})}), LoadOptions(**options))
 
 
-def told(text: str, files: dict[str, str] | None = None, flowfile: str = "Flowfile", **options: object) -> list[str]:
-    """What is wrong with a Flowfile: `file:line:column code message`."""
+def messages(
+    text: str, files: dict[str, str] | None = None, flowfile: str = "Flowfile", **options: object
+) -> Sequence[Diagnostic]:
+    """What is wrong with a Flowfile."""
     with pytest.raises(FlowfileError) as caught:
         load(text, files, flowfile, **options)
-    return [f"{d.span or '-'} {d.code} {d.message}" for d in caught.value.diagnostics]
+    return caught.value.diagnostics
+
+
+def told(text: str, files: dict[str, str] | None = None, flowfile: str = "Flowfile", **options: object) -> list[str]:
+    """What is wrong with a Flowfile: `file:line:column code message`."""
+    return [f"{d.span or '-'} {d.code} {d.message}" for d in messages(text, files, flowfile, **options)]
 
 
 def files_of(rule: Rule) -> list[str]:

@@ -345,3 +345,24 @@ def test_there_must_be_a_flowfile():
         from flowrules.load.lower import load_workflow
 
         load_workflow("x", FakeFiles({}))
+
+
+def test_a_file_that_a_rule_makes_cannot_shape_the_workflow() -> None:
+    text = """
+let OUT = lines("p.txt")[0]
+wildcards: s = lines("p.txt")
+rule a:
+    output: "{OUT}/a"
+    shell: "x"
+checkpoint p:
+    output: "p.txt"
+    shell: "x"
+"""
+    wanted = ["Flowfile:3:16 F232 `p.txt` is read while the Flowfile is loaded, but rule `p` makes it"]
+    assert told(text) == wanted
+    assert told(text, {"p.txt": "q"}) == wanted
+
+
+def test_names_of_a_branch_that_could_not_be_chosen_are_not_called_unknown() -> None:
+    text = 'if config.nope:\n    let X = 1\nrule a:\n    output: "a"\n    shell: "echo {X} > {output}"\n'
+    assert told(text) == ["Flowfile:1:4 F112 `config` has no key `nope`"]

@@ -301,3 +301,50 @@ def test_a_file_below_a_directory_output_belongs_to_its_rule() -> None:
         shell: "mkdir {output}; touch {output}/genome.bin"
     """
     assert Desk(text).todo("use") == ["index", "use"]
+
+
+@pytest.mark.parametrize("cut", [{"until": ("b",)}, {"omit_from": ("c",)}])
+def test_what_is_cut_away_is_not_called_a_source_without_its_own(cut: "dict[str, tuple[str, ...]]") -> None:
+    d = desk()
+    d.run()
+    assert d.plan(**cut).plan.kept == ()
+    d.files.remove("a")
+    assert d.plan().plan.kept == ("b",)
+
+
+FOLDER = """
+rule all:
+    input: "d/x"
+rule d:
+    output: directory("d")
+    log: "d.log"
+    shell: "mkdir {output}; touch {output}/x"
+"""
+
+
+def test_a_target_below_a_directory() -> None:
+    d = desk(FOLDER, {"other": ""})
+    assert reasons(d.plan()) == {"d": "missing output: d/x"}
+    d.files.write("d/x", "1")
+    d.run("d")
+    d.files.write("d/x", "1")
+    d.files.write("d.log", "1")
+    assert d.todo("d.log", "d/x") == []
+    assert reasons(d.plan("d/y")) == {"d": "missing output: d/y"}
+    d.files.remove("d.log")
+    assert d.todo() == []
+    assert reasons(d.plan("d.log")) == {"d": "missing output: d.log"}
+
+
+def test_a_folder_that_is_read_and_gone() -> None:
+    text = """
+    rule all:
+        input: "b" if exists("d/x") else "a"
+    checkpoint d:
+        output: directory("d")
+        shell: "mkdir {output}"
+    """
+    d = desk(text, {"a": "", "b": ""})
+    assert d.todo() == ["d"]
+    d.files.write("d/y", "1")
+    assert d.todo() == []

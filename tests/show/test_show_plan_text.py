@@ -87,7 +87,7 @@ def test_what_waits_for_checkpoints_what_is_kept_and_warnings():
     text = render_plan(b.plan)
     assert "choose (checkpoint)         1" in text
     assert (
-        "\nnot known before a checkpoint has run: inputs of 1 job (merge 1), waiting for rounds/0/chosen.txt"
+        "\nnot known before a checkpoint has run: details of 1 job (merge 1), waiting for rounds/0/chosen.txt"
         "\nkept as they are, what they were made from is gone: old\\x1b.txt"
         "\n\nwarning[W501]: careful"
     ) in text
