@@ -124,7 +124,8 @@ class CampaignLoop(Loop):
     def _hand(self, hand: Hand) -> None:
         job = self.book.plan.jobs[hand.job]
         if hand.block == LOCAL:
-            self._prepare(Start(hand.job, hand.attempt, Slot(self.planned.commands.threads(job))))
+            cores = self._intake.need(self.planned, job, hand.attempt).cores
+            self._prepare(Start(hand.job, hand.attempt, Slot(cores)))
             return
         after = [self._task_of.get(n) for n in hand.after]
         if any(name is None or self._handed[name].block != hand.block for name in after):
@@ -190,6 +191,9 @@ class CampaignLoop(Loop):
             self._heed(self._fleet.submit(), time.monotonic())
 
     # ── news ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_busy(self) -> bool:
+        return super()._is_busy() or bool(self._handed)
 
     def _patience(self) -> float:
         return min(super()._patience(), self._fleet.pause)

@@ -219,17 +219,21 @@ class Loop:
         self._plans_on_the_way += 1
         self._events.append(PlannedEvent(time.monotonic(), jobs))
 
+    def _is_busy(self) -> bool:
+        """Whether anything runs meanwhile."""
+        return bool(self._running)
+
     def _maybe_replan(self) -> None:
         """Derives the DAG again after a checkpoint, at once if nothing runs, else not more often than it costs."""
         if not self._replan_wanted or self._stops:
             return
         now = time.monotonic()
-        if self._running and now - self._replan_at < REPLAN_SHARE * self._replan_cost:
+        if self._is_busy() and now - self._replan_at < REPLAN_SHARE * self._replan_cost:
             return
         self._replan_wanted = False
         begin = now
         try:
-            self.planned = self._replan()
+            self.planned = self._replan(self.book.keys(self.result.done))
             self.book.merge(self.planned.plan, self._intake.known)
             self._submit()
         except FlowrulesError as error:
