@@ -145,7 +145,7 @@ def test_the_dag_of_a_dry_run(desk) -> None:
 
 
 def test_statuses_of_failed_and_held_runs(desk) -> None:
-    desk.write("Flowfile", 'rule a:\n    output: "a"\n    shell: "echo > started; sleep 2; exit 9"\n')
+    desk.write("Flowfile", 'rule a:\n    output: "a"\n    shell: "echo > started; until [ -e go ]; do sleep 0.02; done; exit 9"\n')
     first = subprocess.Popen([sys.executable, "-m", "flowrules"], cwd=desk.path, stdout=subprocess.DEVNULL)
     while not desk.exists("started"):
         time.sleep(0.01)
@@ -157,6 +157,7 @@ def test_statuses_of_failed_and_held_runs(desk) -> None:
     assert json.loads(third.stdout)["hint"]
     assert desk.process("clean", "--all", "--yes").returncode == 0
     assert desk.process("unlock").returncode == 3
+    desk.write("go", "")
     assert first.wait(30) == 1
 
 
