@@ -134,6 +134,7 @@ fr_watch() { # the guard: lives in a session of its own, and at the end of its p
 }
 
 fr_stop() { # in an attempt's own process: first TERM, and KILL when called again after the grace
+  fr_told=1
   [[ $fr_job ]] || { fr_early=1; return; }
   local grace
   read -r grace <"$fr_dir/k.$fr_task"
@@ -181,11 +182,12 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   eval "set -- $fr_text"
   sweep=${3-}
   [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
+  fr_bind "${2-}"
   fr_now
   local began=$fr_t ended
   if [[ ! $flags ]]; then
     set -m
-    (fr_exec "$2" "${@:4}") &
+    (fr_exec "$fr_bound" "${@:4}") &
     fr_job=$!
     set +m
     exec 6>&-
@@ -201,11 +203,39 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
 }
 
-fr_await() { # fr_status: how process $1 ended; a wait is cut short by fr_stop and taken up again
+fr_bind() { # fr_bound: list $1, or nothing where the node has none of these hardware threads, which is told once
+  local part cpu
+  fr_bound=
+  for part in ${1//,/ }; do
+    for ((cpu = ${part%-*}; cpu <= ${part#*-}; cpu++)); do
+      [[ ${fr_able[cpu]-} ]] && fr_bound=$1 && return
+    done
+  done
+  [[ ! $1 || -e $fr_dir/unbound ]] && return
+  : >"$fr_dir/unbound"
+  printf '%s note unbound %s\n' "$fr_nonce" "$1" >&9
+}
+
+fr_find_cpus() { # fr_cpu_list, fr_able: hardware threads that jobs can be bound to; without taskset none can
+  local part name
+  while read -r name fr_cpu_list; do
+    [[ $name == Cpus_allowed_list: ]] && break
+  done </proc/self/status
+  declare -ga fr_able=()
+  # a launcher may have bound this process; what jobs may be given is what the kernel lets it have
+  part=$(taskset -c 0-4095 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status 2>/dev/null) || return
+  fr_cpu_list=$part
+  for part in ${fr_cpu_list//,/ }; do
+    for ((name = ${part%-*}; name <= ${part#*-}; name++)); do fr_able[name]=1; done
+  done
+}
+
+fr_await() { # fr_status: how process $1 ended; a wait that fr_stop cut short (128 + USR1) is taken up again
   while :; do
+    fr_told=
     wait "$1"
     fr_status=$?
-    ((fr_status > 128)) && [[ -d /proc/$1 ]] || return
+    [[ $fr_told && $fr_status == 138 ]] || return
   done 2>/dev/null
 }
 
@@ -377,12 +407,12 @@ fr_close_others() { # descriptors that a launcher left open are not for jobs
   for fd in /proc/$$/fd/*; do
     fd=${fd##*/}
     ((fd <= 2 || fd == 9 || fd == 255)) || eval "exec $fd>&-"
-  done 2>/dev/null
+  done # errors are not sent away: that would keep a copy of descriptor 2, and it be closed here
 }
 
 fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   fr_nonce=$1 fr_agent=$2 fr_mark=$3 fr_lease=$4 fr_grace=$5 fr_run=$6 fr_cpus=$8
-  local init=$9 name cpus memory
+  local init=$9 name memory
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
@@ -411,16 +441,13 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   unset FLOWRULES_ATTEMPT
   declare -ga fr_pids=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()
+  fr_find_cpus
   fr_prepare
   while read -r name memory _; do
     [[ $name == MemTotal: ]] && break
   done </proc/meminfo
-  while read -r name cpus; do
-    [[ $name == Cpus_allowed_list: ]] && break
-  done </proc/self/status
   read -r name </proc/sys/kernel/random/boot_id
-  printf '\n%s ready %s %s %s %s\n' "$fr_nonce" "$HOSTNAME" "$name" "$cpus" "$memory" >&9
-  command -v taskset >/dev/null || printf '%s note taskset\n' "$fr_nonce" >&9
+  printf '\n%s ready %s %s %s %s\n' "$fr_nonce" "$HOSTNAME" "$name" "$fr_cpu_list" "$memory" >&9
   fr_serve
 }
 

@@ -299,7 +299,8 @@ class Agents:
             self._events.append(ready)
         elif kind == "reaped":
             node.reaped = True
-            self._lose(node, "its agent ended: it was told to by a signal, or heard nothing any more")
+            if not node.leaving:  # else it ends by itself, and its launcher with it
+                self._lose(node, "its agent ended: it was told to by a signal, or heard nothing any more")
         elif kind == "fail":
             self._lose(node, " ".join(rest))
         elif kind == "note":
