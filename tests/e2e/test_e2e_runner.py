@@ -43,8 +43,8 @@ class Block:
 
     def __init__(self, path: Path, node: NodeShape = NODE, **more) -> None:
         self.path = path
-        settings = {"walltime": 3600.0, "idle": 300.0, "latency_wait": 2.0, **more}
-        spec = BlockSpec("cafe", "b001", "fr-cafe-b001", "n0nce", str(path), 1, node=node, launcher="local", **settings)
+        settings = {"walltime": 3600.0, "idle": 300.0, "latency_wait": 2.0, "launcher": "local", **more}
+        spec = BlockSpec("cafe", "b001", "fr-cafe-b001", "n0nce", str(path), 1, node=node, **settings)
         self.folder = BlockFolder.create(spec, 1)
         self.events: list = []
         self.processes: list[subprocess.Popen] = []
@@ -347,6 +347,16 @@ def test_a_block_ends_before_its_walltime(block):
     b.folder.take([task("1J1.1", "sleep 1000", expected=1.0)])
     assert b.closes(b.start()) == Closed(True)
     assert list(b.given) == ["1J1.1"] and "walltime" in b.all_of(Closing)[0].why
+
+
+def test_a_block_whose_agents_cannot_be_started_says_why_and_hands_all_back(block):
+    b = block(launcher="mpiexec")
+    b.folder.take([task("1J1.1", "true")])
+    runner = b.start(PATH="/nonexistent")
+    assert b.closes(runner, 2) == Closed(True)
+    assert "there is no `mpiexec`" in b.all_of(Closing)[0].why
+    b.until(lambda: b.given)
+    assert list(b.given) == ["1J1.1"]
 
 
 def test_a_block_without_work_closes_after_a_while(block):
