@@ -1,7 +1,7 @@
 """Every diagnostic code with its title: the one list that program and documentation read.
 
 F0xx syntax · F1xx names and expressions · F2xx rules and statements · F3xx shell text · F4xx config and schema
-F5xx planning · F6xx running · F7xx the call · W… warnings of the same ranges · L… lint
+F5xx planning · F6xx running · F7xx the call · F8xx profiles · W… warnings of the same ranges · L… lint
 """
 
 from __future__ import annotations
@@ -169,6 +169,22 @@ CALL: Final = {
     "F705": "no Flowfile",
 }
 
+PROFILE: Final = {
+    "F801": "unknown key of a profile",
+    "F802": "value of the wrong kind in a profile",
+    "F803": "malformed amount in a profile",
+    "F804": "malformed range or list of hardware threads",
+    "F805": "missing key of a profile",
+    "F806": "values of a profile that contradict each other",
+    "F807": "blocks that fit no queue",
+    "F808": "unknown queue",
+    "F809": "hardware thread that the node has not",
+    "F810": "hardware thread given away twice",
+    "F811": "GPU named twice",
+    "F812": "setting that cannot be applied",
+    "F813": "text that cannot stand in a job script",
+}
+
 LINT: Final = {
     "L001": "param inserted as written",
     "L002": "placeholder in text for a second interpreter",
@@ -183,4 +199,4 @@ LINT: Final = {
     "L011": "command that writes another rule's file",
 }
 
-CODES: Final = {**SYNTAX, **EXPRESSIONS, **RULES, **SHELL, **CONFIG, **PLANNING, **RUNNING, **CALL, **LINT}
+CODES: Final = {**SYNTAX, **EXPRESSIONS, **RULES, **SHELL, **CONFIG, **PLANNING, **RUNNING, **CALL, **PROFILE, **LINT}

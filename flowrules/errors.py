@@ -4,6 +4,7 @@ FlowrulesError                  exit status 2 unless said otherwise
 ├── FlowfileError               a mistake in a Flowfile, its config or its plan; carries diagnostics
 ├── UsageError                  a mistake in the call
 ├── BatchError                  a batch system refused, or did not answer
+│   └── BatchFull               it has as many batch jobs as it takes now
 ├── StateError                  the state folder cannot be used
 │   └── DirectoryHeld           another flowrules holds the directory (exit status 3)
 └── Interrupted                 the user ended the run (exit status 130)
@@ -83,6 +84,13 @@ class BatchError(FlowrulesError):
     def __init__(self, message: str, hint: str | None = None, *, final: bool = False) -> None:
         super().__init__(message, hint)
         self.final = final
+
+
+class BatchFull(BatchError):
+    """A limit of batch jobs at once is reached: refused, but it may be asked again when one of them has ended."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint, final=True)
 
 
 class StateError(FlowrulesError):

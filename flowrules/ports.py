@@ -97,7 +97,7 @@ class BatchSystem(Protocol):
     """Speaks to one batch system. Every call ends within its time limit."""
 
     def submit(self, script: str, name: str) -> str:
-        """Hands a job script over; gives the batch system's id.
+        """Hands the text of a job script over; gives the batch system's id.
 
         Raises:
             BatchError: it was refused (``final``), or it is not known whether it arrived.

@@ -66,11 +66,35 @@ class Workshop:
         Raises:
             FlowrulesError: an input is not there, a text of the rule cannot be computed, or the disk refuses.
         """
+        inputs = [self.input(job, path) for path in job.inputs]
+        drafted, values = self.draft(planned, job, attempt, slot, reason, inputs)
+        beside = [(path, NO_FLAGS) for path in (*values.log, *values.benchmark)]
+        prepare(self._disk, [*outputs_of(job), *beside], [drafted.order.log])
+        return drafted
+
+    def draft(
+        self,
+        planned: Planned,
+        job: Job,
+        attempt: int,
+        slot: Slot,
+        reason: str,
+        inputs: list[FileRecord],
+        mpirun: str | None = None,
+    ) -> tuple[Attempt, JobValues]:
+        """An attempt with all that its texts name, without a look at the disk.
+
+        Args:
+            mpirun: what `{mpirun}` becomes; None for what it is on one machine.
+
+        Raises:
+            FlowfileError: a text of the rule cannot be computed.
+        """
         rule, action = job.rule, job.rule.action
         assert action is not None
-        inputs = [self._input(job, path) for path in job.inputs]
         values = planned.commands.values(job, attempt, slot.cores)
-        command = action.template.render(self._texts(values)) if action.kind == "shell" else ""
+        texts = self._texts(values) if mpirun is None else {**self._texts(values), "mpirun": mpirun}
+        command = action.template.render(texts) if action.kind == "shell" else ""
         log = f".flowrules/logs/{rule.name}/{log_name(job, attempt)}"
         env = self._environment(planned, job, values, slot)
         order = Order(
@@ -85,8 +109,6 @@ class Workshop:
             log=log,
             fresh=rule.fresh,
         )
-        beside = [(path, NO_FLAGS) for path in (*values.log, *values.benchmark)]
-        prepare(self._disk, [*outputs_of(job), *beside], [log])
         fingerprints = planned.judge.fingerprints
         record = Record(
             rule=rule.name,
@@ -105,7 +127,7 @@ class Workshop:
             log=log,
             run=self._run,
         )
-        return Attempt(job, order, record)
+        return Attempt(job, order, record), values
 
     def message(self, planned: Planned, job: Job, attempt: int, slot: Slot) -> str:
         """The rule's `message` for a job, "" where it has none."""
@@ -145,7 +167,7 @@ class Workshop:
         """Removes the log of a job that said nothing; True where it did."""
         return remove_if_empty(self._disk.locate(log))
 
-    def _input(self, job: Job, path: str) -> FileRecord:
+    def input(self, job: Job, path: str) -> FileRecord:
         """An input as it is now: as its maker in this run left it, else as the plan saw it, with its content read."""
         known = self.fresh.get(path)
         if known is not None:

@@ -8,13 +8,13 @@ plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from flowrules.app.attempt import Attempt, Workshop
 from flowrules.app.book import Book
 from flowrules.app.intake import Intake
-from flowrules.app.resources import Sizer
 from flowrules.app.settings import RunSettings
 from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
@@ -41,7 +41,6 @@ from flowrules.plan.build import Planned, protected_outputs
 from flowrules.ports import Executor, Observer
 from flowrules.record.disk import Disk
 from flowrules.record.store import Store
-from flowrules.schedule.core import Scheduler
 
 TAIL_LINES = 20
 FULL_DISK_PAUSE = 5.0
@@ -69,39 +68,55 @@ class Result:
     interrupted: bool = False
 
 
+class Decider(Protocol):
+    """What decides: a machine's scheduler, or the dispatcher of a campaign."""
+
+    def advance(self, event: Any, /) -> Sequence[Any]:  # noqa: ANN401 - the events and actions it knows are its own
+        """What is to be done after an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a loop is put together from.
+
+    Attributes:
+        replan: derives the DAG again.
+        beat: what is to be called every so many seconds.
+    """
+
+    planned: Planned
+    replan: Callable[[], Planned]
+    scheduler: Decider
+    executor: Executor
+    workshop: Workshop
+    intake: Intake
+    store: Store
+    disk: Disk
+    observer: Observer
+    settings: RunSettings
+    beat: tuple[Callable[[], None], float]
+
+
 class Loop:
     """Runs a plan to its end."""
 
-    def __init__(
-        self,
-        planned: Planned,
-        replan: Callable[[], Planned],
-        scheduler: Scheduler,
-        executor: Executor,
-        workshop: Workshop,
-        sizer: Sizer,
-        store: Store,
-        disk: Disk,
-        observer: Observer,
-        settings: RunSettings,
-        beat: tuple[Callable[[], None], float],
-    ) -> None:
-        self.planned = planned
-        self.book = Book(planned.plan)
+    def __init__(self, parts: Parts) -> None:
+        self.planned = parts.planned
+        self.book = Book(parts.planned.plan)
         self.result = Result()
-        self._replan = replan
-        self._scheduler = scheduler
-        self._executor = executor
-        self._workshop = workshop
-        self._intake = Intake(planned, sizer, settings.retries)
+        self._replan = parts.replan
+        self._scheduler = parts.scheduler
+        self._executor = parts.executor
+        self._workshop = parts.workshop
+        self._intake = parts.intake
         self._error: FlowfileError | None = None
-        self._store = store
-        self._disk = disk
-        self._observer = observer
-        self._settings = settings
-        self._beat, self._beat_seconds = beat
+        self._store = parts.store
+        self._disk = parts.disk
+        self._observer = parts.observer
+        self._settings = parts.settings
+        self._beat, self._beat_seconds = parts.beat
         self._beat_at = time.monotonic()
-        self._temps = Temps(disk)
+        self._temps = Temps(parts.disk)
         self._events: list[Event] = []
         self._running: dict[int, Attempt] = {}
         self._to_start: list[Attempt] = []
@@ -152,7 +167,7 @@ class Loop:
         self._keep_record()
         self._observer.tick()
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Seconds to wait at most."""
         waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
         return min(w for w in waits if w is not None)
@@ -251,7 +266,7 @@ class Loop:
             message = self._workshop.message(self.planned, job, start.attempt, start.slot)
         except (FlowrulesError, OSError) as error:
             self._observer.job_ended(
-                JobEnded(job.id, job.label, job.rule.name, False, 1, error=_text(error), attempt=start.attempt)
+                JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=start.attempt)
             )
             self.result.failed.append(job.id)
             self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
@@ -330,7 +345,7 @@ class Loop:
         if recorded:
             self._flush()
             for attempt, record in recorded:
-                self._conclude(attempt, record)
+                self._conclude(attempt.job, attempt.order.attempt, record)
 
     def _flush(self) -> None:
         """Has everything recorded in the file. While the disk is full nothing starts and nothing is concluded."""
@@ -344,10 +359,9 @@ class Loop:
                 if self._stops > 1:
                     raise
 
-    def _conclude(self, attempt: Attempt, record: Record) -> None:
-        """What follows from an attempt that ended."""
-        job, ok = attempt.job, record.status == "done"
-        number = attempt.order.attempt
+    def _conclude(self, job: Job, number: int, record: Record) -> None:
+        """What follows from an attempt of a job that ended."""
+        ok = record.status == "done"
         retries = self._intake.retries(self.planned, job)
         will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
         next_need = self._intake.need(self.planned, job, number + 1) if will_retry else None
@@ -388,7 +402,7 @@ class Loop:
                 self._workshop.fresh.pop(path, None)
 
 
-def _text(error: Exception) -> str:
+def text_of(error: Exception) -> str:
     """What went wrong, in one line, each mistake with its place."""
     if isinstance(error, FlowfileError):
         return "; ".join(f"{d.span}: {d.message}" if d.span else d.message for d in error.diagnostics)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.events import Capacity, Need
 from flowrules.model.job import Job
+from flowrules.model.profile import NodeShape
 from flowrules.model.quantity import Quantity
 
 NOT_COUNTED = frozenset({"walltime", "nodes", "ranks", "ranks_per_node", "gpus_per_rank", "threads_per_rank"})
@@ -56,6 +57,47 @@ class Sizer:
             self.warn(f"rule `{job.rule.name}` {text}")
 
 
+@dataclass(frozen=True, slots=True)
+class NodeSizer:
+    """Turns the resources of jobs into what they occupy of a block's nodes.
+
+    Attributes:
+        node: what each node has; nodes: most nodes of one block.
+    """
+
+    node: NodeShape
+    nodes: int
+
+    def clip(self, job: Job, threads: int, resources: Mapping[str, object]) -> Need:
+        """A request as it stands; on a node nothing is made to fit.
+
+        Raises:
+            FlowfileError: it asks for more than a node, or a block, has.
+        """
+        if job.rule.local:
+            return Need(threads)
+        node = self.node
+        gpus, memory, nodes = (_number(resources.get(name, 0)) for name in ("gpus", "mem", "nodes"))
+        ranks = _number(resources.get("ranks_per_node", 0))
+        if nodes > self.nodes:
+            raise _too_much(job, "nodes", nodes, self.nodes, "a block has")
+        if (ranks > 1 or nodes > 1) and not nodes:
+            nodes = 1
+        cpus = node.cpus - len(node.reserved)
+        if not nodes:
+            there = (("threads", threads, cpus), ("gpus", gpus, len(node.gpus)), ("mem", memory, node.mem or memory))
+            for name, asked, most in there:
+                if asked > most:
+                    raise _too_much(job, name, asked, most, "a node has")
+        custom = []
+        for name, most in sorted(node.resources.items()):
+            amount = _number(resources.get(name, 0))
+            if amount > most:
+                raise _too_much(job, name, amount, most, "a node has")
+            custom += [(name, amount)] if amount else []
+        return Need(threads, int(memory), gpus, tuple(custom), int(nodes))
+
+
 def sizer(capacity: Capacity, warn: Callable[[str], None]) -> Sizer:
     """A sizer that has not warned yet."""
     return Sizer(capacity, warn, set())
@@ -69,8 +111,12 @@ def _number(value: object) -> float:
     return 0
 
 
-def _too_much(job: Job, name: str, asked: float, there: float) -> FlowfileError:
+def _too_much(job: Job, name: str, asked: float, there: float, where: str = "") -> FlowfileError:
     span = next((entry.span for entry in job.rule.resources if entry.name == name), job.rule.span)
+    if where:
+        message = f"{job.label} asks for {asked:g} of `{name}`, {where} only {there:g}"
+        hint = f"lower it (for this run `--set-resources {job.rule.name}:{name}={there:g}`), or name another profile"
+        return FlowfileError([Diagnostic("F601", message, span, hint)])
     return FlowfileError(
         [
             Diagnostic(

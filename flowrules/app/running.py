@@ -14,7 +14,8 @@ from types import FrameType
 
 from flowrules.app.attempt import Workshop
 from flowrules.app.hooks import run_hooks
-from flowrules.app.loop import Loop, Result
+from flowrules.app.intake import Intake
+from flowrules.app.loop import Loop, Parts, Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, load, plan, replanner
 from flowrules.app.settings import Request, RunSettings, Source
@@ -130,17 +131,19 @@ def _run_jobs(
         request.policy.hash_limit,
     )
     loop = Loop(
-        planned,
-        replanner(workflow, request, disk, store),
-        Scheduler(capacity, max_jobs=None, keep_going=settings.keep_going),
-        executor,
-        workshop,
-        sizer(capacity, observer.message),
-        store,
-        disk,
-        observer,
-        settings,
-        beat=(lock.beat, BEAT_SECONDS),
+        Parts(
+            planned,
+            replanner(workflow, request, disk, store),
+            Scheduler(capacity, max_jobs=None, keep_going=settings.keep_going),
+            executor,
+            workshop,
+            Intake(planned, sizer(capacity, observer.message), settings.retries),
+            store,
+            disk,
+            observer,
+            settings,
+            beat=(lock.beat, BEAT_SECONDS),
+        )
     )
     store.begin_run(run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
     run_hooks(workflow, "start", observer)

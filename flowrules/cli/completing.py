@@ -1,7 +1,8 @@
-"""What a shell may offer for targets and rules. Completing runs nothing, changes nothing, and never complains."""
+"""What a shell may offer for targets, rules, profiles. Completing runs nothing, changes nothing, never complains."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,21 @@ def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str
 def complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Every rule, files that rules are written to make, and whatever lies on disk."""
     return _offer(ctx, incomplete, whole=False)
+
+
+def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Profiles that a name finds; whatever lies on disk where none does."""
+    from click.shell_completion import CompletionItem
+
+    from flowrules.app.profiles import all_profiles
+
+    try:
+        names = [found for found in all_profiles(os.environ) if found.name.startswith(incomplete)]
+    except Exception:
+        names = []
+    return [CompletionItem(found.name, help=found.about or None) for found in names] or [
+        CompletionItem(incomplete, type="file")
+    ]
 
 
 def _offer(ctx: click.Context, incomplete: str, *, whole: bool) -> list[CompletionItem]:

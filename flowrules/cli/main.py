@@ -26,6 +26,7 @@ COMMANDS = {
     "lint": ("edit", "Report mistakes and risky habits in a Flowfile."),
     "fmt": ("edit", "Lay out Flowfiles in the one style."),
     "init": ("edit", "Begin a new workflow in this folder."),
+    "profiles": ("profiles", "Show and check what is known of machines and their batch systems."),
     "clean": ("tidy", "Delete outputs (shows what would go unless --yes is given)."),
     "unlock": ("tidy", "Forget a driver that died without letting go of the directory."),
     "completion": ("tidy", "Print the completion script of a shell."),

@@ -63,10 +63,10 @@ class Launch:
 
 
 class Scratch:
-    """A private folder for what a job is handed as a file; made when first needed."""
+    """A private folder for what a job is handed as a file; made when first needed, unless it is given."""
 
-    def __init__(self) -> None:
-        self.folder = ""
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder
 
     def write(self, name: str, data: bytes) -> str:
         """Make a file that only this user can read; returns its path.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from flowrules.execute import machine
-from flowrules.execute.actions import Scratch, as_json, child_argv
+from flowrules.execute.actions import Launch, Scratch, as_json, child_argv
 from flowrules.execute.warm import LONGEST_REQUEST, Kind
 from flowrules.model.order import Order, Outcome
 from flowrules.model.rule import CallAction
@@ -51,6 +51,18 @@ def call_request(
         files = (scratch.write(f"J{order.job}.{order.attempt}.call", request),)
         request = as_json({"file": files[0]})
     return request + b"\n", files
+
+
+def call_launch(order: Order, action: CallAction, python: str, scratch: Scratch) -> Launch:
+    """A process of its own for a call, where there is no warm one.
+
+    Raises:
+        CannotStart: a private file cannot be written.
+    """
+    request = {"kind": "call", "path": action.path, "module": action.module, "function": action.function}
+    data = as_json({**request, "document": order.document})
+    path = scratch.write(f"J{order.job}.{order.attempt}.request", data)
+    return Launch((*child_argv(python), path), files=(path,))
 
 
 class CallAnswer:

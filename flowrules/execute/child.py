@@ -52,6 +52,10 @@ def main() -> None:
         inside.run_script(request["path"], _main_module())
     elif request["kind"] == "run":
         inside.run_block(request, _main_module())
+    elif request["kind"] == "call":
+        from flowrules.execute.worker import call_once
+
+        sys.exit(call_once(request))
     else:
         inside.render_template(request["path"])
 

@@ -62,6 +62,12 @@ def serve(inherited: int) -> None:
             data = data[os.write(channel, data) :]
 
 
+def call_once(request: dict[str, Any]) -> int:
+    """Make one call in this process, which is the job's own; returns the exit status of the job."""
+    sys.argv = [request.get("path") or request["module"]]
+    return _Calls().run(request, _State())
+
+
 def _answer(request: dict[str, Any], state: _State, calls: _Calls, memory: _Memory) -> dict[str, Any]:
     """Carry out one request."""
     if calls.stale():

@@ -77,6 +77,8 @@ class SchedJob:
         expected: expected run time, seconds.
         retries: how many further attempts a failure is given.
         group: label; jobs of one group are preferred once one of them has run.
+        local: it runs beside the driver, also with a batch system.
+        held: a block of an earlier driver that holds it, with the number of the attempt.
         limit: seconds after which it is stopped, where that is declared; asked before a block's end instead of
             ``expected``.
     """
@@ -89,6 +91,8 @@ class SchedJob:
     expected: float = 1.0
     retries: int = 0
     group: str | None = None
+    local: bool = False
+    held: tuple[str, int] | None = None
     limit: float | None = None
 
 

@@ -56,13 +56,28 @@ class BlockShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A queue behind a queue: where the batch system sends a job of this size, or drops it if it is too long.
+
+    Attributes:
+        nodes, walltime: least and most nodes and seconds of one block.
+    """
+
+    name: str
+    nodes: tuple[int, int | None] = (1, None)
+    walltime: tuple[float, float | None] = (0.0, None)
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A queue and its limits; None where there is none.
 
     Attributes:
         nodes, walltime: least and most nodes and seconds of one block.
-        jobs_per_user, jobs_per_project, queued_per_project: batch jobs at once.
+        jobs_per_user, jobs_per_project: batch jobs at once, waiting and running.
+        queued_per_project: batch jobs that wait.
         rerunnable: the batch system may stop a block and run it again under its id.
+        routes: a block has to fit one of them as well; empty where jobs run in the queue itself.
     """
 
     name: str
@@ -72,6 +87,7 @@ class Queue:
     jobs_per_project: int | None = None
     queued_per_project: int | None = None
     rerunnable: bool = False
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

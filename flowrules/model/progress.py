@@ -16,6 +16,7 @@ class JobStarted(NamedTuple):
         reason: why it runs, the deciding cause as text.
         command: as it will be run, or a description of an action that is no shell text.
         message: the rule's `message` filled in, "" where it has none.
+        node: where, in a block; "" on this machine.
     """
 
     job: int
@@ -27,6 +28,7 @@ class JobStarted(NamedTuple):
     reason: str = ""
     command: str = ""
     message: str = ""
+    node: str = ""
 
 
 class JobEnded(NamedTuple):

@@ -15,6 +15,7 @@ class State(IntEnum):
     WAITING ──▶ ASKED ──▶ SKIPPED                   a job that may run, and need not
                 ASKED ──▶ READY, WAITING            it must, at once or after jobs whose outputs it demands
     RUNNING ──▶ WAITING (for a further attempt), FAILED
+    WAITING ──▶ RUNNING                         a block of an earlier driver holds it
     any that has not ended ──▶ WITHDRAWN            taken back: it may run elsewhere
     """
 
@@ -52,7 +53,7 @@ OPEN: Final = frozenset({State.WAITING, State.ASKED, State.READY})
 
 FOLLOWS: Final = {
     State.ABSENT: frozenset({State.WAITING}),
-    State.WAITING: frozenset({State.ASKED, State.READY, State.BLOCKED, State.WITHDRAWN}),
+    State.WAITING: frozenset({State.ASKED, State.READY, State.RUNNING, State.BLOCKED, State.WITHDRAWN}),
     State.ASKED: frozenset({State.READY, State.SKIPPED, State.WAITING, State.BLOCKED, State.WITHDRAWN}),
     State.READY: frozenset({State.RUNNING, State.WAITING, State.BLOCKED, State.WITHDRAWN}),
     State.RUNNING: frozenset({State.DONE, State.FAILED, State.WAITING, State.WITHDRAWN}),

@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from flowrules.codes import CODES
+from flowrules.execute.jobscript import ScriptBlock, _Shown
 from flowrules.expr import methods, names
 from flowrules.expr.flags import FLAG_FUNCTIONS
 from flowrules.load import draft
+from flowrules.load.profile_keys import KEYS
+from flowrules.load.profiles import load_profile
+from flowrules.model.profile import Profile
 from flowrules.model.quantity import UNITS
+from flowrules.show.profiles import render_profile
+from flowrules.span import Source
 from flowrules.syntax import words
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +76,36 @@ def test_units():
 def test_what_is_not_there_yet():
     named = set(re.findall(r"`(\w+)`", section("Not in this version")))
     assert named == words.LATER | draft.LATER | names.UNAVAILABLE
+
+
+def test_keys_of_profiles():
+    page = (REFERENCE / "profiles.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `([a-z_.*]+)` \|([^|]*)\|([^|]*)\|", page.partition("## Keys")[2].partition("## Which")[0], re.MULTILINE
+    )
+    table = {key: (kind.strip(), default.strip()) for key, kind, default in rows}
+    assert list(table) == list(KEYS)
+    kinds = {"counts": "range of counts", "times": "range of times", "script": "shell text", "gpus": "list"}
+    for key, meant in KEYS.items():
+        kind, default = table[key]
+        if meant.choices:
+            assert kind == ", ".join(f"`{choice}`" for choice in meant.choices), key
+        elif meant.kind == "flag":
+            assert kind == "`true`, `false`"
+        elif meant.kind == "lines":
+            assert kind in ("list of texts", "list of keys")
+        else:
+            assert kind == kinds.get(meant.kind, meant.kind), key
+    shown = render_profile(load_profile(Source("profile.yaml", "scheduler: pbs\nnode: {cpus: 1}"), "x"), "text")
+    for section, name in (("blocks", "nodes"), ("blocks", "walltime"), ("blocks", "idle"), ("", "latency_wait")):
+        default = table[f"{section}.{name}".strip(".")][1].strip("`")
+        assert re.search(rf"^ *{name}: {default} +# default$", shown, re.MULTILINE), name
+
+
+def test_names_in_templates_of_job_scripts():
+    page = (REFERENCE / "profiles.md").read_text(encoding="utf-8")
+    block = _Shown(ScriptBlock("a", 1, 1, "", "/", "/"), Profile("x", "."))
+    assert set(re.findall(r"^\| `block\.(\w+)` ", page, re.MULTILINE)) == set(vars(block))
 
 
 def test_codes_page_is_up_to_date():

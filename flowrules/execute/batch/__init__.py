@@ -1,0 +1,1 @@
+"""Batch systems: PBS, Slurm, and one that is emulated on this machine."""

@@ -1,0 +1,194 @@
+"""The blocks a campaign has, as amounts: nodes, time left, and how much work each was handed.
+
+Work is counted in node-seconds, and what jobs occupy at once in nodes: a job that takes a quarter of a node for a
+minute is 15 node-seconds, and occupies 0.25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
+from flowrules.model.events import Need
+from flowrules.model.profile import BlockShape, NodeShape
+
+FILLED: Final = 0.95
+"""Part of the node-seconds of a block that it is handed: jobs never fit without a gap."""
+
+DEPTH: Final = 2.0
+"""How many times what runs at once a block always holds, so that it never waits for the driver."""
+
+
+def share_of(need: Need, node: NodeShape) -> float:
+    """Nodes that a job occupies: the largest share of any resource of a node, or its whole nodes."""
+    if need.nodes:
+        return float(need.nodes)
+    shares = [need.cores / max(1, node.cpus - len(node.reserved))]
+    if node.mem:
+        shares.append(need.memory / node.mem)
+    if node.gpus:
+        shares.append(need.gpus / len(node.gpus))
+    shares += [amount / node.resources[name] for name, amount in need.custom if node.resources.get(name)]
+    return min(1.0, max(shares))
+
+
+@dataclass(slots=True)
+class Block:
+    """One block.
+
+    Attributes:
+        running: at most so many jobs at once; None: as many as fit.
+        until: when it ends, once it has begun; None while it waits in a queue.
+        work, nodes_held, jobs: what it holds: node-seconds, nodes, and how many.
+    """
+
+    name: str
+    plan: BlockPlan
+    running: int | None = None
+    until: float | None = None
+    closing: bool = False
+    work: float = 0.0
+    nodes_held: float = 0.0
+    jobs: int = 0
+
+    def seconds_left(self, now: float) -> float:
+        """Walltime that is left; all of it for a block that has not begun."""
+        return self.plan.walltime if self.until is None else max(0.0, self.until - now)
+
+    def room(self, now: float) -> float:
+        """Node-seconds it can still be handed."""
+        return self.plan.nodes * self.seconds_left(now) * FILLED - self.work
+
+
+class Blocks:
+    """All blocks that are not over.
+
+    Args:
+        shape: how many there may be.
+        max_jobs: most jobs at once in all of them together.
+    """
+
+    def __init__(self, shape: BlockShape, max_jobs: int | None) -> None:
+        self._shape = shape
+        self._max_jobs = max_jobs
+        self._blocks: dict[str, Block] = {}
+        self._asked: list[tuple[BlockPlan, int | None]] = []
+        self._closed: set[str] = set()
+
+    def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
+        """Learn of a block."""
+        if isinstance(event, BlockKnown):
+            self._forget_asked(event.plan)
+            self._blocks[event.block] = Block(event.block, event.plan, event.running)
+        elif event.block not in self._blocks:
+            raise ValueError(f"there is no block `{event.block}`")
+        elif isinstance(event, BlockBegan):
+            self._blocks[event.block].until = event.until
+        elif isinstance(event, BlockClosing):
+            self._blocks[event.block].closing = True
+        else:
+            del self._blocks[event.block]
+
+    def refused(self, plan: BlockPlan) -> None:
+        """A block that was asked for will not come."""
+        self._forget_asked(plan)
+
+    def _forget_asked(self, plan: BlockPlan) -> None:
+        at = next((i for i, (asked, _) in enumerate(self._asked) if asked == plan), None)
+        if at is not None:
+            del self._asked[at]
+
+    # ── what they hold ───────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, name: str, work: float, share: float) -> None:
+        """A block was handed a job."""
+        block = self._blocks[name]
+        block.work += work
+        block.nodes_held += share
+        block.jobs += 1
+
+    def remove(self, name: str, work: float, share: float) -> None:
+        """A job has left a block; one that is over is forgotten already."""
+        block = self._blocks.get(name)
+        if block is not None:
+            block.work -= work
+            block.nodes_held -= share
+            block.jobs -= 1
+
+    def takes(self, name: str, work: float, share: float, expected: float, now: float) -> bool:
+        """Whether a job may be handed to a block: it has time for it, and enough nodes."""
+        block = self._blocks.get(name)
+        if block is None or block.closing or share > block.plan.nodes or expected > block.seconds_left(now):
+            return False
+        return work <= block.room(now) or not block.jobs
+
+    def emptiest(self, work: float, share: float, expected: float, now: float, left: float, ahead: float) -> str | None:
+        """The block with the least to do for its size that may be handed a job.
+
+        Args:
+            left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
+                the part ``ahead`` of its share of it, so that the last jobs go to whoever is done first.
+        """
+        nodes = sum(block.plan.nodes for block in self._blocks.values() if not block.closing)
+        nodes += sum(plan.nodes for plan, _ in self._asked)
+        best: Block | None = None
+        for block in self._blocks.values():
+            if not self.takes(block.name, work, share, expected, now):
+                continue
+            part = left * block.plan.nodes / nodes * (1.0 if nodes == block.plan.nodes else ahead)
+            shallow = not self._asked and block.nodes_held < DEPTH * block.plan.nodes
+            if block.work + work > part and block.jobs and not shallow:
+                continue
+            if best is None or block.work / block.plan.nodes < best.work / best.plan.nodes:
+                best = block
+        return None if best is None else best.name
+
+    # ── how many there are ───────────────────────────────────────────────────────────────────────────────────
+
+    def wanted(self, plans: Sequence[BlockPlan]) -> Iterator[tuple[BlockPlan, int | None]]:
+        """Of blocks that would be of use those that may be asked for, each with its part of the most jobs at once."""
+        plans = plans[: self._shape.max - len(self._blocks) - len(self._asked)]
+        left = self._ungranted()
+        for at, plan in enumerate(plans):
+            running = None if left is None else -(-left // (len(plans) - at))
+            if running == 0:
+                return
+            left = None if left is None or running is None else left - running
+            self._asked.append((plan, running))
+            yield plan, running
+
+    def _ungranted(self) -> int | None:
+        if self._max_jobs is None:
+            return None
+        granted = [block.running for block in self._blocks.values()] + [running for _, running in self._asked]
+        return max(0, self._max_jobs - sum(running or 0 for running in granted))
+
+    def has_room(self, now: float) -> bool:
+        """Whether a block is on its way, or has time left for more than it holds."""
+        return bool(self._asked) or any(not b.closing and b.room(now) > 0 for b in self._blocks.values())
+
+    def grants(self) -> Iterator[tuple[str, int]]:
+        """Raises of blocks, where others have ended and left their part of the most jobs at once."""
+        left = self._ungranted()
+        takers = [block for block in self._blocks.values() if not block.closing]
+        if not left or self._asked or not takers:
+            return
+        for at, block in enumerate(takers):
+            more = -(-left // (len(takers) - at))
+            left -= more
+            if more and block.running is not None:
+                block.running += more
+                yield block.name, block.running
+
+    def idle(self) -> Iterator[str]:
+        """Blocks that hold nothing; each is told once, and closing from then on."""
+        for block in self._blocks.values():
+            if not block.jobs and not block.closing:
+                block.closing = True
+                yield block.name
+
+    def any_open(self) -> bool:
+        """Whether there is a block that may be handed jobs, or one on its way."""
+        return bool(self._asked) or any(not block.closing for block in self._blocks.values())

@@ -1,0 +1,409 @@
+"""Decides which block is handed which job, and how many blocks there are: the driver's side of a batch campaign.
+
+    Planned, Checked, Ended, … ──▶ advance ──▶ Hand, Open, Grant, Close, Check, Skipped, Blocked, Kill, Finished
+    BlockKnown, BlockBegan, BlockOver, Returned, …
+
+A job is handed over when all it needs has ended well or was handed to the same block. Inside a block the runner's
+scheduler decides what starts when; here only the amount of work counts, in node-seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from heapq import heappop, heappush
+from typing import Final
+
+from flowrules.model.dispatch import (
+    LOCAL,
+    BlockBegan,
+    BlockClosing,
+    BlockKnown,
+    BlockOver,
+    BlockPlan,
+    Close,
+    DispatchAction,
+    DispatchEvent,
+    Grant,
+    Hand,
+    NotYet,
+    Open,
+    OpenRefused,
+    Returned,
+)
+from flowrules.model.events import (
+    Blocked,
+    Check,
+    Checked,
+    Ended,
+    Finished,
+    Kill,
+    Planned,
+    SchedJob,
+    Skipped,
+    StopAsked,
+)
+from flowrules.model.profile import BlockShape, NodeShape
+from flowrules.schedule.blocks import Blocks, share_of
+from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
+
+Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
+"""How many blocks of which size a set of jobs is worth."""
+
+AHEAD: Final = 0.75
+"""Part of its share of all work that a block is handed at once where there are several: the rest evens them out."""
+
+
+class Dispatcher:
+    """The driver's scheduler for batch profiles.
+
+    Args:
+        packer: what blocks the jobs at hand are worth.
+        max_jobs: at most so many run at once, in all blocks together.
+        local_jobs: how many jobs run beside the driver at once, of those that ask for it.
+    """
+
+    def __init__(
+        self,
+        node: NodeShape,
+        shape: BlockShape,
+        packer: Packer,
+        *,
+        max_jobs: int | None = None,
+        keep_going: bool = False,
+        local_jobs: int = 1,
+    ) -> None:
+        self._node = node
+        self._packer = packer
+        self._keep_going = keep_going
+        self._local_free = local_jobs
+        self._jobs = Jobs()
+        self._listed: dict[int, SchedJob] = {}
+        self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
+        self._where: dict[int, str] = {}
+        self._alone: set[int] = set()
+        self._ready: list[tuple[float, float, int]] = []
+        self._blocks = Blocks(shape, max_jobs)
+        self._group_block: dict[str, str] = {}
+        self._left = 0.0
+        self._stopped = self._failed = self._finished = self._refused = False
+        self._killed: set[int] = set()
+        self._actions: list[DispatchAction] = []
+
+    def advance(self, event: DispatchEvent) -> list[DispatchAction]:
+        """What is to be done after an event, in order.
+
+        Raises:
+            ValueError: the event makes no sense.
+        """
+        match event:
+            case Planned():
+                self._planned(event)
+            case Checked():
+                self._checked(event)
+            case Ended():
+                self._ended(event)
+            case StopAsked():
+                self._stop(event)
+            case Returned():
+                for job in event.jobs:
+                    self._returned(job)
+            case NotYet():
+                self._alone.add(event.job)
+                self._returned(event.job)
+            case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
+                self._blocks.heed(event)
+            case OpenRefused():
+                self._blocks.refused(event.plan)
+                self._refused = True
+        if len(self._jobs):  # blocks of an earlier driver are told of before there is a plan
+            self._hand_out(event.now)
+            self._open(event.now)
+            self._grant()
+            self._close()
+            self._finish()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def state(self, job: int) -> State:
+        """Where a job is in its life; RUNNING from the moment it is handed over."""
+        return self._jobs.state(job)
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many jobs are in each state."""
+        return {state: self._jobs.counts[state] for state in State if state is not State.ABSENT}
+
+    # ── new jobs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _planned(self, event: Planned) -> None:
+        jobs = self._jobs
+        new = [job for job in event.jobs if jobs.state(job.id) is State.ABSENT]
+        ranks = longest_paths(new)
+        self._finished = False
+        jobs.reach(max((job.id for job in new), default=-1))
+        for job in new:
+            jobs.move(job.id, State.WAITING)
+            jobs.ask[job.id] = job.check
+            jobs.retries[job.id] = max(0, job.retries)
+            jobs.priority[job.id] = job.priority
+            jobs.rank[job.id] = ranks[job.id]
+            self._listed[job.id] = job
+            self._weigh(job)
+            self._left += self._work[job.id][0]
+        for job in new:
+            needs = tuple(n for n in dict.fromkeys(job.needs) if jobs.state(n) is not State.ABSENT)
+            jobs.set_needs(job.id, needs)
+            jobs.waiting[job.id] = sum(jobs.state(n) not in SETTLED for n in needs)
+            if job.held is not None:
+                self._adopt(job.id, *job.held)
+        for job in new:
+            self._look(job.id)
+
+    def _weigh(self, job: SchedJob) -> None:
+        """What a job is expected to take of nodes; nothing for those that run beside the driver."""
+        share = 0.0 if job.local else share_of(job.need, self._node)
+        self._work[job.id] = share * job.expected, share
+
+    def _look(self, job: int) -> None:
+        """A waiting job whose needs changed: may it be asked about, be handed over, or can it not run any more?"""
+        jobs = self._jobs
+        if jobs.state(job) is not State.WAITING:
+            return
+        if jobs.waiting[job]:
+            lost = next((n for n in jobs.needs(job) if jobs.state(n) in LOST), None) if self._failed else None
+            if lost is not None:
+                self._block(job, lost)
+            elif not jobs.ask[job] and not self._listed[job].local and job not in self._alone:
+                where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
+                if len(where) == 1 and None not in where and LOCAL not in where:
+                    self._make_ready(job)
+        elif jobs.ask[job]:
+            if not self._is_closed():
+                jobs.move(job, State.ASKED)
+                self._actions.append(Check(job))
+        else:
+            self._make_ready(job)
+
+    def _make_ready(self, job: int) -> None:
+        self._jobs.move(job, State.READY)
+        heappush(self._ready, (-self._jobs.priority[job], -self._jobs.rank[job], job))
+
+    # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
+
+    def _checked(self, event: Checked) -> None:
+        jobs, job = self._jobs, event.job
+        if jobs.state(job) is State.ASKED and not event.run:
+            jobs.move(job, State.SKIPPED)
+            self._left -= self._work[job][0]
+            self._actions.append(Skipped(job))
+            self._settled(job)
+        elif event.run and jobs.state(job) in OPEN:
+            jobs.ask[job] = False
+            self._demand(job, event.demand)
+
+    def _demand(self, job: int, demand: Sequence[int]) -> None:
+        """A job must run, after skipped ones whose missing outputs it needs: these wait again, and who needs them."""
+        jobs = self._jobs
+        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
+        affected = dict.fromkeys([*revived, job])
+        for demanded in revived:
+            jobs.move(demanded, State.WAITING)
+            jobs.ask[demanded] = False
+            self._left += self._work[demanded][0]
+            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        for number in affected:
+            if jobs.state(number) is not State.WAITING:
+                jobs.move(number, State.WAITING)
+            jobs.waiting[number] = jobs.unsettled(number)
+        for number in affected:
+            self._look(number)
+
+    def _settled(self, job: int) -> None:
+        jobs = self._jobs
+        for user in sorted(jobs.users(job)):
+            state = jobs.state(user)
+            if state in (State.WAITING, State.READY, State.RUNNING) and jobs.waiting[user]:
+                jobs.waiting[user] -= 1
+            if state is State.WAITING:
+                self._look(user)
+
+    # ── handing over ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hand_out(self, now: float) -> None:
+        """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
+        if self._is_closed():
+            return
+        aside: list[tuple[float, float, int]] = []
+        full = 0
+        while self._ready and full < 64:
+            entry = heappop(self._ready)
+            job = entry[2]
+            if self._jobs.state(job) is not State.READY or not self._can_follow(job):
+                continue
+            where = self._place(job, now)
+            if where is None:
+                aside.append(entry)
+                full += 1
+            else:
+                self._hand(job, where)
+        for entry in aside:
+            heappush(self._ready, entry)
+
+    def _can_follow(self, job: int) -> bool:
+        """Whether what a ready job needs is done or still in one block; where not, the job waits again."""
+        jobs = self._jobs
+        if not jobs.waiting[job]:
+            return True
+        where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
+        if len(where) == 1 and None not in where:
+            return True
+        jobs.move(job, State.WAITING)
+        self._look(job)
+        return False
+
+    def _place(self, job: int, now: float) -> str | None:
+        """The block for a job; None where there is none now."""
+        if self._listed[job].local:
+            return LOCAL if self._local_free > 0 else None
+        jobs = self._jobs
+        held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
+        expected = self._listed[job].expected
+        if held:
+            (name,) = held
+            return name if self._blocks.takes(name, *self._work[job], expected, now) else None
+        group = self._listed[job].group
+        mate = self._group_block.get(group) if group is not None else None
+        if mate is not None and self._blocks.takes(mate, *self._work[job], expected, now):
+            return mate
+        return self._blocks.emptiest(*self._work[job], expected, now, self._left, AHEAD)
+
+    def _hand(self, job: int, where: str) -> None:
+        jobs = self._jobs
+        after = tuple(n for n in jobs.needs(job) if jobs.state(n) is State.RUNNING)
+        jobs.move(job, State.RUNNING)
+        jobs.attempts[job] += 1
+        self._where[job] = where
+        if where == LOCAL:
+            self._local_free -= 1
+        else:
+            self._blocks.add(where, *self._work[job])
+            group = self._listed[job].group
+            if group is not None:
+                self._group_block[group] = where
+        self._actions.append(Hand(job, jobs.attempts[job], where, after))
+        for user in sorted(jobs.users(job)):
+            self._look(user)
+
+    def _take_back(self, job: int) -> None:
+        """A job has left its block."""
+        where = self._where.pop(job)
+        if where == LOCAL:
+            self._local_free += 1
+        else:
+            self._blocks.remove(where, *self._work[job])
+
+    def _returned(self, job: int) -> None:
+        """A job comes back as if it had not been handed over, and with it those that were to follow it there."""
+        jobs = self._jobs
+        if jobs.state(job) is State.RUNNING:
+            self._take_back(job)
+            jobs.attempts[job] -= 1
+            jobs.move(job, State.WAITING)
+            jobs.waiting[job] = jobs.unsettled(job)
+            self._look(job)
+
+    def _adopt(self, job: int, block: str, attempt: int) -> None:
+        """A block of an earlier driver holds a job."""
+        self._jobs.move(job, State.RUNNING)
+        self._jobs.attempts[job] = attempt
+        self._where[job] = block
+        self._blocks.add(block, *self._work[job])
+
+    # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ended(self, event: Ended) -> None:
+        jobs, job = self._jobs, event.job
+        if jobs.state(job) is not State.RUNNING:
+            raise ValueError(f"job {job} ended and was not handed over")
+        self._take_back(job)
+        again = not (event.ok or event.fatal or self._stopped or job in self._killed)
+        again = again and jobs.attempts[job] <= jobs.retries[job]
+        if again and event.next_need is not None:
+            self._left -= self._work[job][0]
+            self._weigh(replace(self._listed[job], need=event.next_need))
+            self._left += self._work[job][0]
+        self._killed.discard(job)
+        if event.ok:
+            jobs.move(job, State.DONE)
+            self._left -= self._work[job][0]
+            self._settled(job)
+        elif again:
+            jobs.move(job, State.WAITING)
+            jobs.waiting[job] = jobs.unsettled(job)
+            self._look(job)
+        else:
+            jobs.move(job, State.FAILED)
+            self._left -= self._work[job][0]
+            self._failed = True
+            self._block_users(job, job)
+
+    def _block(self, job: int, because: int) -> None:
+        self._jobs.move(job, State.BLOCKED)
+        self._left -= self._work[job][0]
+        self._actions.append(Blocked(job, because))
+        self._block_users(job, because)
+
+    def _block_users(self, job: int, because: int) -> None:
+        jobs = self._jobs
+        reached = [job]
+        for lost in reached:
+            for user in sorted(jobs.users(lost)):
+                if jobs.state(user) in OPEN:
+                    jobs.move(user, State.BLOCKED)
+                    self._left -= self._work[user][0]
+                    self._actions.append(Blocked(user, because))
+                    reached.append(user)
+
+    def _stop(self, event: StopAsked) -> None:
+        self._stopped = True
+        if event.kill:
+            for job in sorted(self._where.keys() - self._killed):
+                self._killed.add(job)
+                self._actions.append(Kill(job))
+
+    def _is_closed(self) -> bool:
+        return self._stopped or (self._failed and not self._keep_going)
+
+    # ── blocks ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, now: float) -> None:
+        """Ask for blocks where ready jobs find no room in those there are."""
+        if self._is_closed() or self._refused or self._blocks.has_room(now):
+            return
+        ready = [job for _, _, job in self._ready if self._jobs.state(job) is State.READY]
+        if not any(not self._listed[job].local for job in ready):
+            return
+        todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
+        for plan, running in self._blocks.wanted(self._packer(todo)):
+            self._actions.append(Open(plan, running))
+
+    def _grant(self) -> None:
+        self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
+
+    def _close(self) -> None:
+        """End blocks that hold nothing where nothing is left that they could be handed."""
+        jobs = self._jobs
+        open_jobs = 0 if self._is_closed() else sum(jobs.counts[state] for state in OPEN)
+        if not open_jobs:
+            self._actions += [Close(block) for block in self._blocks.idle()]
+
+    def _finish(self) -> None:
+        if self._finished or self._where:
+            return
+        left = sum(self._jobs.counts[state] for state in OPEN)
+        if left and not self._is_closed() and not (self._refused and not self._blocks.any_open()):
+            return
+        self._finished = True
+        self._actions.append(Finished())

@@ -1,0 +1,18 @@
+#!/bin/bash -l
+#SBATCH --job-name=fr-1a2b-b001
+#SBATCH --account=proj
+#SBATCH --qos=debug
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --exclusive
+#SBATCH --mem=0
+#SBATCH --time=00:30:00
+#SBATCH --constraint=gpu
+#SBATCH --gpus-per-node=4
+#SBATCH --output="/home/me/my run/.flowrules/blocks/b001/batch-%j.out"
+#SBATCH --no-requeue
+#SBATCH --open-mode=append
+
+cd '/home/me/my run' || exit 1
+export TMPDIR=/tmp
+exec /opt/python -m flowrules.app.runner '/home/me/my run/.flowrules/blocks/b001'
