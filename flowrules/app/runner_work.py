@@ -129,23 +129,27 @@ class Bench:
         env = dict.fromkeys(THREAD_VARIABLES, str(slot.cores))
         env["FLOWRULES_THREADS"] = str(slot.cores)
         env["FLOWRULES_RULE"] = task.draft.rule
-        env["FLOWRULES_NODES"] = ",".join(slot.nodes or (work.node,))
+        env["FLOWRULES_NODES"] = ",".join(slot.nodes)
         env["FLOWRULES_GPUS"] = ",".join(slot.gpus)
         env["FLOWRULES_SLOT"] = str(work.number)
-        if task.need.nodes:
-            env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
+        env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
         if self._spec.node.gpu_variable:
             env[self._spec.node.gpu_variable] = ",".join(slot.gpus)
         return {**env, **task.env}
 
     def _mpirun(self, task: Task, slot: Slot) -> str:
-        """The launch command of a task of several nodes; its draft has the resources of the job."""
-        said = task.draft.resources
-        ppn = _count(said.get("ranks_per_node", "")) or 1
-        threads = _count(said.get("threads_per_rank", "")) or max(1, slot.cores // (len(slot.nodes) * ppn))
+        """The launch command of a task, whose ranks its own variables tell; "" where one rank is all."""
+        nodes = slot.nodes
+        ppn = _count(task.env.get("FLOWRULES_RANKS_PER_NODE", "")) or 1
+        if ranks := _count(task.env.get("FLOWRULES_RANKS", "")):
+            ppn = -(-ranks // len(nodes))
+        threads = _count(task.env.get("FLOWRULES_THREADS_PER_RANK", ""))
+        threads = threads or max(1, slot.cores // (len(nodes) * ppn))
+        if len(nodes) * ppn <= 1:
+            return ""
         if self._spec.launcher == "local":  # its nodes are all this machine
-            return mpirun(self._flavour, slot.nodes[:1], ppn=ppn * len(slot.nodes), threads=threads)
-        return mpirun(self._flavour, slot.nodes, ppn=ppn, threads=threads)
+            return mpirun(self._flavour, nodes[:1], ppn=ppn * len(nodes), threads=threads)
+        return mpirun(self._flavour, nodes, ppn=ppn, threads=threads)
 
     @cached_property
     def _flavour(self) -> Flavour:
@@ -217,5 +221,5 @@ def _inputs_of(task: Task) -> list[str]:
 
 
 def _count(text: str) -> int:
-    """A whole number of a record; 0 where there is none."""
+    """A whole number in a variable; 0 where there is none."""
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -12,6 +12,7 @@ from flowrules.app.runner_clocks import Clocks
 from flowrules.app.runner_desk import Back, Desk, End, Place, cluster_of
 from flowrules.app.runner_hosts import allocated_hosts, batch_id
 from flowrules.app.runner_nodes import Nodes
+from flowrules.app.runner_work import Bench, Work, draft_of
 from flowrules.errors import BatchError
 from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd
@@ -19,6 +20,7 @@ from flowrules.model.events import Need, Slot
 from flowrules.model.profile import GpuSlot, NodeShape
 from flowrules.model.record import Record
 from flowrules.record.blockfiles import Past
+from flowrules.record.disk import Disk
 from flowrules.record.spool import BlockFolder
 from flowrules.record.spool_runner import RunnerFolder
 
@@ -197,6 +199,26 @@ def test_what_ran_on_a_lost_node_goes_back_when_it_is_known_to_be_dead(tmp_path)
     assert nodes.work(task(9), Slot(1, nodes=("n0",)), 0.0).number == 0
     block.close()
     driver.close()
+
+
+@pytest.mark.parametrize(
+    ("launcher", "nodes", "env", "wanted"),
+    [
+        ("ssh", ("a", "b"), {"RANKS_PER_NODE": "4"}, "mpiexec -n 8 -ppn 4 -hosts a,b"),
+        ("ssh", ("a", "b"), {"RANKS": "3"}, "mpiexec -n 4 -ppn 2 -hosts a,b"),
+        ("ssh", ("a", "b"), {}, "mpiexec -n 2 -ppn 1 -hosts a,b"),
+        ("ssh", ("a",), {"RANKS": "3"}, "mpiexec -n 3"),
+        ("ssh", ("a",), {"RANKS": "many"}, ""),
+        ("local", ("a", "b"), {"RANKS": "4"}, "mpiexec -n 4"),
+    ],
+)
+def test_a_task_is_told_how_to_start_its_ranks(monkeypatch, launcher, nodes, env, wanted):
+    monkeypatch.setenv("PATH", "/nonexistent")  # as where no `mpiexec` says whose it is
+    made = task(1, env={f"FLOWRULES_{name}": value for name, value in env.items()})
+    slot = Slot(4, nodes=nodes)
+    bench = Bench(replace(SPEC, launcher=launcher), Disk("."))
+    work = Work(made, slot, nodes[0], 0, draft_of(made, slot, nodes[0]), 0.0)
+    assert bench.environment(work)["FLOWRULES_MPIRUN"] == wanted
 
 
 # ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
