@@ -12,7 +12,7 @@ from flowrules.errors import FlowrulesError
 from flowrules.model.events import Slot
 from flowrules.model.files import FileRecord
 from flowrules.model.job import Job
-from flowrules.model.order import Order, Outcome
+from flowrules.model.order import THREAD_VARIABLES, Order, Outcome
 from flowrules.model.quantity import Quantity
 from flowrules.model.record import Record
 from flowrules.model.values import NO_FLAGS, Flags, NamedList
@@ -22,9 +22,6 @@ from flowrules.plan.fingerprint import plain
 from flowrules.record.disk import Disk
 from flowrules.record.logs import remove_if_empty, tail_of
 from flowrules.record.outputs import file_record, prepare
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""Variables by which numerical libraries learn how many threads they may start."""
 
 
 @dataclass(slots=True)

@@ -82,9 +82,8 @@ class Desk:
 
     def __init__(self, spec: BlockSpec, hosts: Sequence[str], until: float, past: Past) -> None:
         self.waiting: dict[str, Task] = {}
-        self._scheduler = Scheduler(
-            cluster_of(spec, hosts), max_jobs=spec.running or None, keep_going=True, until=until
-        )
+        self._scheduler = Scheduler(cluster_of(spec, hosts), keep_going=True, until=until)
+        self._scheduler.advance(Granted(0.0, spec.running))
         self._ids: dict[str, int] = {}
         self._names: list[str] = []
         self._done = {name for name, end in past.ended.items() if end.record.status == "done"}

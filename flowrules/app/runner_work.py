@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flowrules.app.attempt import THREAD_VARIABLES
 from flowrules.app.finishing import Promised, discard, finish
 from flowrules.errors import FlowrulesError
 from flowrules.execute.agents import installed_flavour
@@ -15,6 +14,7 @@ from flowrules.model.agent import TaskEnded
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Slot
 from flowrules.model.files import FileRecord
+from flowrules.model.order import THREAD_VARIABLES
 from flowrules.model.record import Record
 from flowrules.model.values import NO_FLAGS
 from flowrules.record.disk import Disk
@@ -129,23 +129,27 @@ class Bench:
         env = dict.fromkeys(THREAD_VARIABLES, str(slot.cores))
         env["FLOWRULES_THREADS"] = str(slot.cores)
         env["FLOWRULES_RULE"] = task.draft.rule
-        env["FLOWRULES_NODES"] = ",".join(slot.nodes or (work.node,))
+        env["FLOWRULES_NODES"] = ",".join(slot.nodes)
         env["FLOWRULES_GPUS"] = ",".join(slot.gpus)
         env["FLOWRULES_SLOT"] = str(work.number)
-        if task.need.nodes:
-            env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
+        env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
         if self._spec.node.gpu_variable:
             env[self._spec.node.gpu_variable] = ",".join(slot.gpus)
         return {**env, **task.env}
 
     def _mpirun(self, task: Task, slot: Slot) -> str:
-        """The launch command of a task of several nodes; its draft has the resources of the job."""
-        said = task.draft.resources
-        ppn = int(said.get("ranks_per_node", "1"))
-        threads = int(said.get("threads_per_rank", "0")) or max(1, slot.cores // (len(slot.nodes) * ppn))
+        """The launch command of a task, whose ranks its own variables tell; "" where one rank is all."""
+        nodes = slot.nodes
+        ppn = _count(task.env.get("FLOWRULES_RANKS_PER_NODE", "")) or 1
+        if ranks := _count(task.env.get("FLOWRULES_RANKS", "")):
+            ppn = -(-ranks // len(nodes))
+        threads = _count(task.env.get("FLOWRULES_THREADS_PER_RANK", ""))
+        threads = threads or max(1, slot.cores // (len(nodes) * ppn))
+        if len(nodes) * ppn <= 1:
+            return ""
         if self._spec.launcher == "local":  # its nodes are all this machine
-            return mpirun(self._flavour, slot.nodes[:1], ppn=ppn * len(slot.nodes), threads=threads)
-        return mpirun(self._flavour, slot.nodes, ppn=ppn, threads=threads)
+            return mpirun(self._flavour, nodes[:1], ppn=ppn * len(nodes), threads=threads)
+        return mpirun(self._flavour, nodes, ppn=ppn, threads=threads)
 
     @cached_property
     def _flavour(self) -> Flavour:
@@ -214,3 +218,8 @@ def _inputs_of(task: Task) -> list[str]:
     order = {known.path: at for at, known in enumerate(task.draft.inputs)}
     paths = dict.fromkeys([*(wanted.path for wanted in task.inputs), *task.made])
     return sorted(paths, key=lambda path: order.get(path, len(order)))
+
+
+def _count(text: str) -> int:
+    """A whole number in a variable; 0 where there is none."""
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from flowrules.model.rule import CallAction, RunAction, ScriptAction, ShellAction, TemplateAction
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Variables by which numerical libraries learn how many threads they may start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -32,6 +32,7 @@ from flowrules.record.messages import (
     Closing,
     Cut,
     Damaged,
+    Given,
     InboxMessage,
     LogMessage,
     encode_message,
@@ -70,6 +71,7 @@ class RunnerFolder:
         self.past = Past.empty()
         self._log = Appender(log_path(path, incarnation))
         self._unsynced_since: float | None = None
+        self._urgent = False
         self._follower: Follower | None = None
         self._epoch = 0
         self._switch: tuple[int, int] | None = None
@@ -224,6 +226,7 @@ class RunnerFolder:
     def write(self, message: LogMessage) -> None:
         """Add a line to the log; it is in the file after `flush`."""
         self._log.append(*encode_message(message))
+        self._urgent = self._urgent or isinstance(message, Closing | Given)  # the driver may go on at once
 
     def flush(self) -> None:
         """Have all lines in the file, with one write.
@@ -237,9 +240,10 @@ class RunnerFolder:
         """Have all lines on disk, where other hosts see them. Raises as `flush`."""
         self._log.sync()
         self._unsynced_since = None
+        self._urgent = False
 
     def tick(self, now: float) -> None:
-        """Sync once a second or after 1,000 lines, where there is something to sync. Raises as `flush`.
+        """Sync once a second, after 1,000 lines, or where the driver waits for one. Raises as `flush`.
 
         Args:
             now: seconds of a monotonic clock.
@@ -248,7 +252,7 @@ class RunnerFolder:
             return
         if self._unsynced_since is None:
             self._unsynced_since = now
-        if self._log.unsynced >= SYNC_LINES or now - self._unsynced_since >= SYNC_SECONDS:
+        if self._urgent or self._log.unsynced >= SYNC_LINES or now - self._unsynced_since >= SYNC_SECONDS:
             self.sync()
 
     @property

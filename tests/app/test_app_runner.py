@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
 from flowrules.app.runner_clocks import Clocks
 from flowrules.app.runner_desk import Back, Desk, End, Place, cluster_of
 from flowrules.app.runner_hosts import allocated_hosts, batch_id
+from flowrules.app.runner_nodes import Nodes
+from flowrules.app.runner_work import Bench, Work, draft_of
 from flowrules.errors import BatchError
+from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd
-from flowrules.model.events import Need
+from flowrules.model.events import Need, Slot
 from flowrules.model.profile import GpuSlot, NodeShape
 from flowrules.model.record import Record
 from flowrules.record.blockfiles import Past
+from flowrules.record.disk import Disk
+from flowrules.record.spool import BlockFolder
+from flowrules.record.spool_runner import RunnerFolder
 
 GPUS = (GpuSlot("0", (2, 3)), GpuSlot("1", (0, 1)))
 SPEC = BlockSpec("c", "b001", "n", "x", "/w", 1, 3600.0, NodeShape(4, 100, GPUS, "V", (0,)), "local", idle=300.0)
@@ -162,6 +169,56 @@ def test_a_grant_holds_at_once():
     assert desk.take(0.0, [task(1), task(2)]) == []
     assert brief(desk.grant(1.0, 1)) == ["place 1J1.1"]
     assert brief(desk.grant(1.0, None)) == ["place 1J2.1"]
+    none = Desk(replace(SPEC, running=0), ["n0"], 1000.0, past())
+    assert none.take(0.0, [task(1)]) == []
+
+
+# ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_ran_on_a_lost_node_goes_back_when_it_is_known_to_be_dead(tmp_path):
+    driver = BlockFolder.create(replace(SPEC, directory=str(tmp_path)), 1)
+    block = RunnerFolder.begin(driver.path, "1", ["n0", "n1"])
+    nodes = Nodes(block, ["n0", "n1"], 150.0)
+    for node in nodes.names:
+        nodes.ready(NodeReady(node, node, cpus=(0, 1)))
+    works = [nodes.work(task(n), Slot(1, nodes=(f"n{n % 2}",), cpus=(n,)), 0.0) for n in range(5)]
+    assert [work.number for work in works] == [0, 0, 1, 1, 2]
+    assert [nodes.bindable(work) for work in works[:3]] == [(0,), (1,), ()], "n0 has no third core"
+    for work in works[:4]:
+        work.begun = 1.0
+    works[2].ended = 5.0
+    assert nodes.lost(NodeLost("n0", "no sign of it", reaped=False), works, 10.0), "it is tried once more"
+    assert nodes.orphans == {"1J0.1"}, "others run elsewhere, had ended, or had not begun"
+    assert not nodes.is_ready(works[0]) and nodes.is_ready(works[1])
+    assert nodes.settled_orphans(159.0) == []
+    assert nodes.settled_orphans(160.0) == [works[0]]
+    assert not nodes.lost(NodeLost("n0", "again", reaped=True), works, 170.0)
+    assert nodes.settled_orphans(170.0, "n0") == [works[0]] and not nodes.all_sick
+    nodes.leave(works[0])
+    assert nodes.work(task(9), Slot(1, nodes=("n0",)), 0.0).number == 0
+    block.close()
+    driver.close()
+
+
+@pytest.mark.parametrize(
+    ("launcher", "nodes", "env", "wanted"),
+    [
+        ("ssh", ("a", "b"), {"RANKS_PER_NODE": "4"}, "mpiexec -n 8 -ppn 4 -hosts a,b"),
+        ("ssh", ("a", "b"), {"RANKS": "3"}, "mpiexec -n 4 -ppn 2 -hosts a,b"),
+        ("ssh", ("a", "b"), {}, "mpiexec -n 2 -ppn 1 -hosts a,b"),
+        ("ssh", ("a",), {"RANKS": "3"}, "mpiexec -n 3"),
+        ("ssh", ("a",), {"RANKS": "many"}, ""),
+        ("local", ("a", "b"), {"RANKS": "4"}, "mpiexec -n 4"),
+    ],
+)
+def test_a_task_is_told_how_to_start_its_ranks(monkeypatch, launcher, nodes, env, wanted):
+    monkeypatch.setenv("PATH", "/nonexistent")  # as where no `mpiexec` says whose it is
+    made = task(1, env={f"FLOWRULES_{name}": value for name, value in env.items()})
+    slot = Slot(4, nodes=nodes)
+    bench = Bench(replace(SPEC, launcher=launcher), Disk("."))
+    work = Work(made, slot, nodes[0], 0, draft_of(made, slot, nodes[0]), 0.0)
+    assert bench.environment(work)["FLOWRULES_MPIRUN"] == wanted
 
 
 # ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────

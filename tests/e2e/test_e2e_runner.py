@@ -43,8 +43,8 @@ class Block:
 
     def __init__(self, path: Path, node: NodeShape = NODE, **more) -> None:
         self.path = path
-        settings = {"walltime": 3600.0, "idle": 300.0, "latency_wait": 2.0, **more}
-        spec = BlockSpec("cafe", "b001", "fr-cafe-b001", "n0nce", str(path), 1, node=node, launcher="local", **settings)
+        settings = {"walltime": 3600.0, "idle": 300.0, "latency_wait": 2.0, "launcher": "local", **more}
+        spec = BlockSpec("cafe", "b001", "fr-cafe-b001", "n0nce", str(path), 1, node=node, **settings)
         self.folder = BlockFolder.create(spec, 1)
         self.events: list = []
         self.processes: list[subprocess.Popen] = []
@@ -349,6 +349,16 @@ def test_a_block_ends_before_its_walltime(block):
     assert list(b.given) == ["1J1.1"] and "walltime" in b.all_of(Closing)[0].why
 
 
+def test_a_block_whose_agents_cannot_be_started_says_why_and_hands_all_back(block):
+    b = block(launcher="mpiexec")
+    b.folder.take([task("1J1.1", "true")])
+    runner = b.start(PATH="/nonexistent")
+    assert b.closes(runner, 2) == Closed(True)
+    assert "there is no `mpiexec`" in b.all_of(Closing)[0].why
+    b.until(lambda: b.given)
+    assert list(b.given) == ["1J1.1"]
+
+
 def test_a_block_without_work_closes_after_a_while(block):
     b = block(idle=0.5)
     b.folder.take([task("1J1.1", "echo > a", ["a"])])
@@ -435,7 +445,7 @@ def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block):
     b = block()
     b.folder.take([task(f"1J{n}.1", f"echo > up-{n}; sleep 1000", [f"up-{n}"], need=Need(4)) for n in range(2)])
     runner = b.start(FLOWRULES_NODES="n0,n1")
-    b.until(lambda: all((b.path / f"up-{n}").exists() for n in range(2)))
+    b.until(lambda: len(b.all_of(Started)) == 2 and all((b.path / f"up-{n}").exists() for n in range(2)))
     where = {event.task: event.node for event in b.all_of(Started)}
     assert sorted(where.values()) == ["n0", "n1"]
     agents = [pid for pid, words in children(runner.pid) if "--norc" in words]
@@ -473,10 +483,17 @@ def test_a_node_that_is_lost_twice_is_sick_and_with_the_last_one_the_block_ends(
 def test_a_task_of_several_nodes_is_told_its_hosts_and_how_to_start_ranks(block):
     b = block()
     say = 'echo "$FLOWRULES_NODES $FLOWRULES_MPIRUN" > out'
-    b.folder.take([task("1J1.1", say, ["out"], need=Need(1, nodes=2))])
+    ranks = {"FLOWRULES_RANKS_PER_NODE": "4"}
+    b.folder.take(
+        [
+            task("1J1.1", say, ["out"], need=Need(1, nodes=2), env=ranks),
+            task("1J2.1", say.replace("out", "one"), ["one"], need=Need(2)),
+        ]
+    )
     b.start(FLOWRULES_NODES="n0,n1")
-    b.until(lambda: b.ends)
-    assert b.read("out") == "n0,n1 mpiexec -n 2\n"
+    b.until(lambda: len(b.ends) == 2)
+    assert b.read("out") == "n0,n1 mpiexec -n 8\n", "both are this machine"
+    assert b.read("one").split() in (["n0"], ["n1"]), "one rank needs no launcher"
 
 
 # ── what only a node knows ───────────────────────────────────────────────────────────────────────────────────────

@@ -304,6 +304,9 @@ def test_ends_are_synced_once_a_second_or_after_a_thousand(block, monkeypatch):
         runner.write(Ended(end(number)))
     runner.tick(11.1)
     assert not runner.unsynced
+    runner.write(Given(("1J1.1",)))
+    runner.tick(11.2)
+    assert not runner.unsynced, "the driver can hand it to another block at once"
     runner.close()
 
 
