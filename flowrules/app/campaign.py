@@ -7,17 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flowrules.app.fleet import (
-    Began,
-    Fleet,
-    News,
-    Over,
-    Refused,
-    Shuts,
-    TaskEnded,
-    TasksGiven,
-    TaskStarted,
-)
+from flowrules.app.fleet import Fleet
+from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.app.loop import Loop, Parts, text_of
 from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
@@ -188,7 +179,7 @@ class CampaignLoop(Loop):
                     self._observer.message(f"{error.message}; trying again")
             self._to_hand.clear()
         if not self._events:
-            self._heed(self._fleet.submit(), time.monotonic())
+            self._heed(self._fleet.submit(time.monotonic()), time.monotonic())
 
     # ── news ─────────────────────────────────────────────────────────────────────────────────────────────────
 

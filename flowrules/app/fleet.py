@@ -13,15 +13,16 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
-from flowrules.errors import BatchError, StateError
+from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.errors import BatchError, BatchFull, StateError
+from flowrules.execute.batch.patience import Patient, Waiting
 from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.batch import BatchState, BatchStatus
-from flowrules.model.block import BlockSpec, Task, TaskEnd
+from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
-from flowrules.ports import BatchSystem
 from flowrules.record.blockfiles import Fate, block_names, block_path
 from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
 from flowrules.record.spool import BlockFolder
@@ -39,65 +40,11 @@ QUICK, SLOW = 0.2, 2.0
 QUARANTINE: Final = 150.0
 """Seconds until processes of a block that did not say that it reaped them are dead: their lease, and some more."""
 
+VANISHED, VANISHED_ANSWERS = 60.0, 3
+"""Seconds, and answers, after which a block that never began and that nobody knows of is given up."""
+
 TWICE: Final = 30.0
 """Seconds between two answers that a block has ended, before it is believed without its own word."""
-
-
-# ── what is new ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """A block's runner works; ``until``: when its walltime is over, by this host's monotonic clock."""
-
-    block: str
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
-    block: str
-    said: Started
-
-
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
-    block: str
-    end: TaskEnd
-
-
-@dataclass(frozen=True, slots=True)
-class TasksGiven:
-    """Tasks a block will not run."""
-
-    block: str
-    tasks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shuts:
-    """A block takes nothing more."""
-
-    block: str
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """A block is over; tasks it never told the end of come before, as given."""
-
-    block: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The batch system does not take a block."""
-
-    block: str
-    plan: BlockPlan
-    why: BatchError
-
-
-News: TypeAlias = Began | TaskStarted | TaskEnded | TasksGiven | Shuts | Over | Refused
 
 
 @dataclass(slots=True)
@@ -107,18 +54,27 @@ class _Live:
     Attributes:
         id: what the batch system calls it; "" before it was submitted.
         tasks: names of those it holds.
-        lost_since: when it was known to have ended without having said so, by the monotonic clock.
-        first_end: when the batch system first said so.
+        doubtful: an earlier driver may have submitted it without writing down the answer.
+        submitting: its submission, under way; next_at: when that goes on, by the monotonic clock.
+        first_end: when, and in which answer, the batch system first said that it has ended.
+        absent: in how many answers nothing was known of it, one after another, and since when.
+        lost_since: when it was known to have ended, or vanished, without having said so.
     """
 
     folder: BlockFolder
     plan: BlockPlan
     id: str = ""
     tasks: dict[str, None] = field(default_factory=dict)
+    doubtful: bool = False
     begun: bool = False
     shut: bool = False
+    full: bool = False
+    submitting: Waiting[str] | None = None
+    next_at: float = 0.0
     status: BatchStatus | None = None
-    first_end: float | None = None
+    first_end: tuple[float, int] | None = None
+    absent: int = 0
+    absent_since: float = 0.0
     lost_since: float | None = None
 
     @property
@@ -139,7 +95,7 @@ class Fleet:
     def __init__(
         self,
         profile: Profile,
-        batch: BatchSystem,
+        batch: Patient,
         directory: str,
         campaign: str,
         epoch: int,
@@ -167,6 +123,7 @@ class Fleet:
         self._live: dict[str, _Live] = {}
         self._asked_at = float("-inf")
         self._pause = QUICK
+        self._silent = False
 
     @property
     def pause(self) -> float:
@@ -200,24 +157,13 @@ class Fleet:
             if os.path.exists(f"{path}/{OVER}"):
                 continue
             folder = BlockFolder.open(path, self._epoch, self._look)
-            live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), _submitted_id(path))
+            id = _submitted_id(path)
+            live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
             self._live[name] = live
             fates = folder.assigned()
             live.tasks = dict.fromkeys(n for n, fate in fates.items() if fate.end is None and not fate.given)
             found[name] = fates
-            if not live.id:
-                self._find(live)
         return found
-
-    def _find(self, live: _Live) -> None:
-        """Ask the batch system whether a block was submitted whose submission was never answered."""
-        try:
-            ids = self._batch.find(live.folder.spec.name)
-        except BatchError as error:
-            self._tell(f"block {live.name}: {error.message}; it is looked for again")
-            return
-        if ids:
-            self._note_id(live, ids[0])
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,32 +207,42 @@ class Fleet:
         taken = [int(name[1:]) for name in (*block_names(self._directory), *self._live) if name[1:].isdigit()]
         return f"b{max(taken, default=0) + 1:03d}"
 
-    def submit(self) -> list[News]:
-        """Hand blocks in that were not yet."""
+    def submit(self, now: float) -> list[News]:
+        """Hand blocks in that were not yet, a step each: what takes longer goes on in later calls."""
         news: list[News] = []
         for live in [live for live in self._live.values() if not live.id and not live.begun and not live.shut]:
+            if now < live.next_at:
+                continue
             spec = live.folder.spec
             try:
-                with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
-                    id = self._batch.submit(file.read(), spec.name)
+                if live.submitting is None:
+                    with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
+                        live.submitting = self._batch.submitting(file.read(), spec.name, doubtful=live.doubtful)
+                live.next_at = now + next(live.submitting)
+            except StopIteration as done:
+                self._submitted(live, str(done.value))
+            except BatchFull as error:
+                live.submitting, live.next_at = None, now + self._every
+                if not live.full:
+                    self._tell(f"block {live.name} waits to be submitted: {error.message}")
+                live.full = True
             except BatchError as error:
                 news += self._not_submitted(live, error)
-                continue
-            self._note_id(live, id)
-            where = f" in queue {spec.queue}" if spec.queue else ""
-            nodes = f"{spec.nodes} node{'' if spec.nodes == 1 else 's'}"
-            self._tell(f"block {spec.block} submitted as {id}: {nodes} for {_minutes(spec.walltime)}{where}")
         return news
+
+    def _submitted(self, live: _Live, id: str) -> None:
+        spec = live.folder.spec
+        live.id = id
+        write_atomically(f"{live.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
+        where = f" in queue {spec.queue}" if spec.queue else ""
+        nodes = f"{spec.nodes} node{'' if spec.nodes == 1 else 's'}"
+        self._tell(f"block {spec.block} submitted as {id}: {nodes} for {_minutes(spec.walltime)}{where}")
 
     def _not_submitted(self, live: _Live, error: BatchError) -> list[News]:
         self._tell(f"block {live.name} was not taken: {error.message}")
         left = tuple(live.tasks)
         self._finish(live)
         return [Shuts(live.name), TasksGiven(live.name, left), Refused(live.name, live.plan, error), Over(live.name)]
-
-    def _note_id(self, live: _Live, id: str) -> None:
-        live.id = id
-        write_atomically(f"{live.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -327,7 +283,7 @@ class Fleet:
         if not live.begun and live.id:
             with suppress(BatchError):  # it ends by itself: the first thing it reads is that it shall
                 self._batch.cancel(live.id)
-        if not live.id:
+        if not live.id and not live.begun and not live.submitting and not live.doubtful:
             self._finish(live)
             return [Shuts(block), TasksGiven(block, tuple(live.tasks)), Over(block)]
         return []
@@ -336,7 +292,7 @@ class Fleet:
 
     def poll(self, now: float) -> list[News]:
         """What happened since the last look, by the logs of the blocks and, now and then, the batch system."""
-        news: list[News] = []
+        news = self.submit(now)
         for live in list(self._live.values()):
             news += self._read(live, now)
         if now - self._asked_at >= self._every and any(live.id for live in self._live.values()):
@@ -384,24 +340,47 @@ class Fleet:
     def _ask(self, now: float) -> None:
         """One question to the batch system for all blocks."""
         ids = {live.id: live for live in self._live.values() if live.id}
+        before = self._batch.answers
         try:
             answers = self._batch.status(list(ids))
         except BatchError as error:
-            self._tell(f"{error.message}; asking again")
+            if not self._silent:
+                self._tell(f"{error.message}; asking again")
+            self._silent = True
             return
+        self._silent = False
+        if self._batch.answers == before:
+            return  # from memory
         for id, live in ids.items():
             status = answers.get(id)
-            if status is None:  # nothing is known of it; that is no end
+            if status is None:
+                self._absent(live, now)
                 continue
+            live.absent = 0
             if status.state is BatchState.HELD and (live.status is None or live.status.state is not BatchState.HELD):
                 self._tell(f"block {live.name} is held{': ' + status.detail if status.detail else ''}")
             live.status = status
-            if status.state is BatchState.ENDED:
-                live.first_end = now if live.first_end is None else live.first_end
-                if now - live.first_end >= min(TWICE, 2 * self._every) and live.lost_since is None:
-                    live.lost_since = now
-            else:
+            if status.state is not BatchState.ENDED:
                 live.first_end = None
+            elif live.first_end is None:
+                live.first_end = now, self._batch.answers
+            elif live.lost_since is None and self._said_again(live.first_end, now):
+                live.lost_since = now
+
+    def _said_again(self, first: tuple[float, int], now: float) -> bool:
+        """Whether what was first said then was said again since, in another answer, and not at once."""
+        return self._batch.answers > first[1] and now - first[0] >= min(TWICE, self._every)
+
+    def _absent(self, live: _Live, now: float) -> None:
+        """The batch system knows nothing of a block. That is no end; but one that never began is not waited for."""
+        if not live.absent:
+            live.absent_since = now
+        live.absent += 1
+        if live.begun or live.lost_since is not None:
+            return
+        if live.absent >= VANISHED_ANSWERS and now - live.absent_since >= min(VANISHED, 2 * self._every):
+            self._tell(f"block {live.name} has vanished: the batch system knows nothing of {live.id}")
+            live.lost_since = now - self._quarantine  # nothing of it ever ran
 
     def _judge(self, live: _Live, now: float) -> list[News]:
         """A block that said that it closed is over; so is one that ended without a word, after its quarantine."""
@@ -414,9 +393,10 @@ class Fleet:
             assert live.lost_since is not None
             if now - live.lost_since < self._quarantine and live.tasks:
                 return []
-        if closed is None:
+        if closed is None and not live.absent:
             detail = live.status.detail if live.status is not None else ""
             self._tell(f"block {live.name} ended without a word{': ' + detail if detail else ''}")
+        if closed is None:
             with suppress(StateError):
                 live.folder.stop()  # should it start after all, it ends at once
         left = tuple(live.tasks)

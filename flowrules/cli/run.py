@@ -160,7 +160,7 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules -j 4 results/all.csv    make one file, on 4 cores
     flowrules -k -R align             run rule `align` again, go on after failures
     flowrules -C samples=3            with another config value
-    flowrules --profile polaris       in packed batch jobs; with -n, how they would be packed
+    flowrules --profile polaris       in packed batch jobs (-n shows them)
     flowrules --profile polaris --sandbox    the same, tried on this machine
     """
     scripts = options.pop("write_scripts")

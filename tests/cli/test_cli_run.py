@@ -145,7 +145,10 @@ def test_the_dag_of_a_dry_run(desk) -> None:
 
 
 def test_statuses_of_failed_and_held_runs(desk) -> None:
-    desk.write("Flowfile", 'rule a:\n    output: "a"\n    shell: "echo > started; until [ -e go ]; do sleep 0.02; done; exit 9"\n')
+    desk.write(
+        "Flowfile",
+        'rule a:\n    output: "a"\n    shell: "echo > started; until [ -e go ]; do sleep 0.02; done; exit 9"\n',
+    )
     first = subprocess.Popen([sys.executable, "-m", "flowrules"], cwd=desk.path, stdout=subprocess.DEVNULL)
     while not desk.exists("started"):
         time.sleep(0.01)
