@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 from flowrules.model.pattern import Matcher, Pattern
@@ -39,3 +40,17 @@ def glob_files(files: FileView, pattern: Pattern | str) -> Sequence[tuple[str, t
 def pattern_text_below(pattern: Pattern, folder: str) -> str:
     """What a pattern says after its leading folder."""
     return str(pattern)[len(folder) + 1 if folder else 0 :]
+
+
+def size_of(files: FileView, path: str) -> int:
+    """Bytes of a file, or of all files below a folder.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    stamp = files.stat(path)
+    if stamp is None:
+        raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+    if stamp.kind != "d":
+        return stamp.size
+    return sum(s.size for p in files.files_below(path) if (s := files.stat(p)) is not None)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from flowrules.errors import did_you_mean, fail
-from flowrules.expr.paths import glob_files
+from flowrules.expr.paths import glob_files, size_of
 from flowrules.model.pattern import Pattern, normalize
 from flowrules.model.values import Unknown
 from flowrules.ports import FileView
@@ -92,12 +92,7 @@ class LoadReader:
 
     def size(self, path: str) -> int | Unknown:
         """Bytes of a file, or of all files below a folder; see `flowrules.ports.Reader`."""
-        stamp = self._disk.stat(path)
-        if stamp is None:
-            raise FileNotFoundError(path)
-        if stamp.kind != "d":
-            return stamp.size
-        return sum(s.size for p in self._disk.files_below(path) if (s := self._disk.stat(p)) is not None)
+        return size_of(self._disk, path)
 
     def glob(self, pattern: Pattern | str) -> Sequence[tuple[str, tuple[str, ...]]] | Unknown:
         """Existing files that match; see `flowrules.ports.Reader`."""

@@ -27,6 +27,7 @@ class Judge:
         self.fingerprints = fingerprints
         self.policy = policy
         self._digested: dict[str, frozenset[str]] = {}
+        self._texts: dict[str, str] = {}
 
     def first(self, job: Job) -> Reason | None:
         """The reason that decides, or None where the job's own state gives none."""
@@ -90,6 +91,13 @@ class Judge:
         return not all(
             job.input_flags.get(at, NO_FLAGS).ancient for at, other in enumerate(job.inputs) if other == path
         )
+
+    def text_then(self, code: str) -> str:
+        """The text of a command as it was recorded; many jobs have the same."""
+        text = self._texts.get(code)
+        if text is None:
+            text = self._texts[code] = self.history.code_text(code)
+        return text
 
     def mtime(self, path: str, stamp: Stamp) -> int:
         """When a file last changed; a folder's time is that of the newest file below it, never its own."""
@@ -161,7 +169,9 @@ def _code(judge: Judge, job: Job, record: Record | None) -> Reason | None:
     if record is None or "code" not in judge.policy.triggers or (record.status == "touched" and not record.code):
         return None
     now = judge.fingerprints.code(job.rule)
-    return Reason(Cause.CODE, "", record.code, now) if now not in (record.code, UNKNOWN) else None
+    if now in (record.code, UNKNOWN):
+        return None
+    return Reason(Cause.CODE, "", judge.text_then(record.code), judge.fingerprints.code_text(job.rule))
 
 
 def _params(judge: Judge, job: Job, record: Record | None) -> Reason | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
-from flowrules.expr.paths import glob_files
+from flowrules.expr.paths import glob_files, size_of
 from flowrules.model.job import Job
 from flowrules.model.pattern import Matcher, Pattern
 from flowrules.model.rule import Output, Rule
@@ -151,20 +151,6 @@ def not_a_checkpoint(path: str, job: Job, span: Span | None) -> FlowfileError:
             )
         ]
     )
-
-
-def size_of(files: FileView, path: str) -> int:
-    """Bytes of a file, or of all files below a folder.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    stamp = files.stat(path)
-    if stamp is None:
-        raise FileNotFoundError(path)
-    if stamp.kind != "d":
-        return stamp.size
-    return sum(s.size for p in files.files_below(path) if (s := files.stat(p)) is not None)
 
 
 def _takes_in_unknown(pattern: Pattern, rule: Rule, output: Output) -> Diagnostic:

@@ -21,6 +21,7 @@ def errors(body: str, inputs: str = "") -> list[str]:
         ("resources: disk=-1GB", "F508 resource `disk` must be at least 0, not `-1GB`"),
         ("resources: ranks=1.5", "F508 resource `ranks` must be a whole number, at least 1, not `1.5`"),
         ("resources: licence=[1]", "F508 resource `licence` must be a number or text, not a list"),
+        ('params: size("no")', "F123 `no` cannot be read: no such file or directory"),
         ("env: X=attempt[0]", "F116 the number 1 has no elements"),
         (
             'message: "{params[0]}"\n    params: *[]',

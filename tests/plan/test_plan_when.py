@@ -3,6 +3,8 @@
 import pytest
 from planning import Desk, reasons
 
+from flowrules.model.plan import Cause
+
 CHAIN = """
 rule all:
     input: "c"
@@ -348,3 +350,12 @@ def test_a_folder_that_is_read_and_gone() -> None:
     assert d.todo() == ["d"]
     d.files.write("d/y", "1")
     assert d.todo() == []
+
+
+def test_a_changed_command_is_told_by_its_text() -> None:
+    d = desk()
+    d.run()
+    d.write(CHAIN.replace('"cat {input} > {output}"\nrule c', '"tac {input} > {output}"\nrule c'))
+    planned = d.plan()
+    [reason] = [r for rs in planned.plan.reasons for r in rs if r.cause is Cause.CODE]
+    assert (reason.old, reason.new) == ("shell\ncat {input} > {output}", "shell\ntac {input} > {output}")
