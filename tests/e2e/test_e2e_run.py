@@ -311,7 +311,9 @@ def test_interrupt(tmp_path: Path, kill: bool) -> None:
 
 
 def test_under_nohup_a_run_goes_on_when_its_terminal_is_gone(tmp_path: Path) -> None:
-    box = Box(tmp_path, 'rule a:\n    output: "a"\n    shell: "touch on; until test -e go; do sleep 0.01; done; touch a"\n')
+    box = Box(
+        tmp_path, 'rule a:\n    output: "a"\n    shell: "touch on; until test -e go; do sleep 0.01; done; touch a"\n'
+    )
     driver = box.start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     while not box.exists("on"):
         time.sleep(0.02)
