@@ -160,6 +160,7 @@ class Fleet:
             id = _submitted_id(path)
             live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
             self._live[name] = live
+            live.begun = folder.has_begun
             fates = folder.assigned()
             live.tasks = dict.fromkeys(n for n, fate in fates.items() if fate.end is None and not fate.given)
             found[name] = fates

@@ -40,6 +40,7 @@ from flowrules.plan.build import Planned, protected_outputs
 from flowrules.ports import Executor, Observer
 from flowrules.record.disk import Disk
 from flowrules.record.store import Store
+from flowrules.show.text import counted
 
 TAIL_LINES = 20
 FULL_DISK_PAUSE = 5.0
@@ -188,13 +189,9 @@ class Loop:
             if kill:
                 self._observer.message("killing running jobs")
             else:
-                count = len(self._running)
-                self._observer.message(
-                    f"stopping: {count} running job{'s' if count != 1 else ''} will end, no new ones start "
-                    "(interrupt again to kill them)"
-                    if count
-                    else "stopping"
-                )
+                running = counted(len(self._running), "running job")
+                more = f": {running} will end, no new ones start (interrupt again to kill them)"
+                self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
 
     def _keep_record(self) -> None:

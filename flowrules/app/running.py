@@ -84,8 +84,12 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
     with ExitStack() as stack:
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
         lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
+        if request.batch is None and os.path.isdir(f"{STATE_FOLDER}/blocks"):
+            from flowrules.app.batch import refuse_beside_blocks
+
+            refuse_beside_blocks()
         if lock.previous is not None and lock.previous.run:
-            _take_over(lock, observer)
+            _take_over(lock, observer, to_blocks=request.batch is not None)
         store = Store.open()
         stack.callback(store.close)
         for warning in store.warnings:
@@ -111,16 +115,8 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
 
 
 def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer) -> Campaign | None:
-    """The campaign of a call that names a profile with a batch system.
-
-    Raises:
-        StateError: blocks of an earlier campaign still run, and the call would run their jobs beside them.
-    """
+    """The campaign of a call that names a profile with a batch system."""
     if request.batch is None:
-        if os.path.isdir(f"{STATE_FOLDER}/blocks"):
-            from flowrules.app.batch import refuse_beside_blocks
-
-            refuse_beside_blocks()
         return None
     from flowrules.app.batch import hold_blocks
 
@@ -162,14 +158,14 @@ def _local_loop(setting: Setting, executor: LocalExecutor) -> Loop:
     return Loop(setting.parts(scheduler, executor, setting.workshop(variable), intake))
 
 
-def _take_over(lock: HeldLock, observer: Observer) -> None:
+def _take_over(lock: HeldLock, observer: Observer, *, to_blocks: bool) -> None:
     """The last driver died: whatever of its jobs still runs on this host is ended before anything else."""
     assert lock.previous is not None
     killed = sweep(lock.previous.run)
     observer.message(
         f"the last run (process {lock.previous.pid} on {lock.previous.host}) did not end in order; "
         + (f"ended {killed} processes it left; " if killed else "")
-        + "jobs it did not finish run again"
+        + ("what its blocks did is collected" if to_blocks else "jobs it did not finish run again")
     )
 
 

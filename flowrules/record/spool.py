@@ -109,6 +109,11 @@ class BlockFolder:
 
     # ── to the runner ────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a runner was ever started for it."""
+        return bool(self._runs())
+
     def take(self, tasks: Iterable[Task]) -> None:
         """Hand tasks over, in one append. The caller has written down before that they belong to this block.
 

@@ -310,6 +310,19 @@ def test_interrupt(tmp_path: Path, kill: bool) -> None:
     assert box.read("b") == "whole\n"
 
 
+def test_under_nohup_a_run_goes_on_when_its_terminal_is_gone(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path, 'rule a:\n    output: "a"\n    shell: "touch on; until test -e go; do sleep 0.01; done; touch a"\n'
+    )
+    driver = box.start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    while not box.exists("on"):
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGHUP)
+    box.write("go", "")
+    said, _ = driver.communicate(timeout=30)
+    assert driver.returncode == 0, said
+
+
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
     box = Box(tmp_path, 'rule a:\n    output: "a"\n    shell: "echo > started; sleep 2; echo > {output}"\n')
     first = box.start()

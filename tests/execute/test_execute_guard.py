@@ -1,5 +1,6 @@
 """What happens to jobs when the driver dies."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 import pytest
 from execute_box import PATIENCE, Box
 
+from flowrules.errors import FlowrulesError
 from flowrules.execute.guard import start_guard
 from flowrules.execute.processes import find, sweep
 
@@ -165,3 +167,14 @@ def test_the_next_driver_sweeps(box: Box):
     assert sweep(box.executor.run_id) == 3
     assert box.living() == []
     assert sweep(box.executor.run_id) == 0
+
+
+def test_without_room_for_it_there_is_an_error_and_nothing_is_left(monkeypatch):
+    def never():
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", never)
+    before = len(os.listdir("/proc/self/fd")), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(FlowrulesError, match="see `ulimit -u`"):
+        start_guard("run")
+    assert (len(os.listdir("/proc/self/fd")), signal.pthread_sigmask(signal.SIG_BLOCK, ())) == before
