@@ -113,6 +113,10 @@ def hold_blocks(
                         store.ended(fate.end.record, [path for path, _ in fate.task.outputs])
                 elif not fate.given:
                     held[name] = block, fate
+                    # it may be writing its outputs now: they are not to be taken for good ones
+                    draft = fate.task.draft
+                    outputs = [path for path, _ in fate.task.outputs]
+                    store.started(outputs, draft.rule, draft.wildcards, draft.attempt, draft.run)
         store.flush()
         observer.message(_found(found, held))
     return Campaign(settings, profile, fleet, held, frozenset(told), lock.number)
