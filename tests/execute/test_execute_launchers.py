@@ -22,7 +22,7 @@ WORDS = ["", " ", "a'b", '"$x`y`\\', "new\nline\ttab\r", "é€", b"\xff\xfe\x80
 
 def through_bash(text: str) -> list[bytes]:
     """The words that bash makes of a text."""
-    script = f'eval "set -- $(</dev/stdin)"; printf \'%s\\0\' "$@"'
+    script = 'eval "set -- $(</dev/stdin)"; printf \'%s\\0\' "$@"'
     done = subprocess.run(["bash", "-c", script], input=text.encode(), capture_output=True, check=True)
     return done.stdout.split(b"\0")[:-1]
 
