@@ -47,7 +47,7 @@ fr_settle() { # whether lane $1 is free
     read -r pid task <"$fr_dir/p.$1" # it may have ended in between
   fi
   fr_pids[$1]=
-  [[ $pid == "done" ]] || fr_gone "$1"
+  if [[ $pid != "done" ]]; then (fr_gone "$1") & fi
 }
 
 fr_beat() { # Parallel takes the end of a job when the next line comes

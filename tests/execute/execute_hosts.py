@@ -95,8 +95,11 @@ class Hosts:
         script = _START.format(folder=self.folder, name=name)
         log = (self.folder / f"log.{name}").open("ab")
         self._running[name] = subprocess.Popen(
-            ["ip", "netns", "exec", name, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
-            + ["tini", "--", "sh", "-ec", script],
+            [
+                *("ip", "netns", "exec", name),
+                *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"),
+                *("tini", "--", "sh", "-ec", script),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -101,6 +101,7 @@ def test_what_a_job_leaves_is_ended_and_told(rig: Rig) -> None:
     assert ends["1J3.1"].error == "" and rig.log("late") == "text\n"
 
 
+@pytest.mark.slow
 def test_memory_and_binding(rig: Rig) -> None:
     agents = rig.open()
     hold = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 3; :"
@@ -125,6 +126,7 @@ def test_a_job_that_kills_the_process_that_watches_it(rig: Rig) -> None:
     assert rig.alive("1J1.1") == []
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_agent(rig: Rig) -> None:
     agents = rig.open()
     node = rig.nodes[0]
@@ -182,6 +184,7 @@ def test_kill_9_of_the_runner(rig: Rig) -> None:
     print(f"{rig.launcher}: all dead {took:.2f}s after kill -9 of the runner")
 
 
+@pytest.mark.slow
 def test_a_runner_that_stops_loses_its_lease(rig: Rig) -> None:
     runner = rig.runner("setsid sleep 1000 & touch up.$HOSTNAME; sleep 1000", lease=3.0)
     os.kill(runner.pid, signal.SIGSTOP)
@@ -193,6 +196,7 @@ def test_a_runner_that_stops_loses_its_lease(rig: Rig) -> None:
     rig.come(lambda: not rig.alive())
 
 
+@pytest.mark.slow
 def test_a_busy_runner_keeps_its_lease(local: Rig) -> None:
     agents = local.open(lease=2.0)
     agents.run("here", "1J1.1", ["sleep", "4"], {}, "")
@@ -200,6 +204,7 @@ def test_a_busy_runner_keeps_its_lease(local: Rig) -> None:
     assert local.ends(agents)["1J1.1"].exit == 0
 
 
+@pytest.mark.slow
 def test_a_node_that_loses_power(request: pytest.FixtureRequest, tmp_path) -> None:
     hosts = request.getfixturevalue("hosts")
     rig = Rig("ssh", tmp_path, hosts)
