@@ -12,88 +12,7 @@
 #              NONCE end TASK STATUS STARTED ENDED CPU MEMORY FLAGS      times in microseconds, memory in kB
 #
 # Every line is one write of at most 2 kB. Descriptor 9 is the runner, 8 the node's log, 7 the guard; jobs have none
-# of them. Names begin with fr_, as worker_init and we share one shell.
-
-fr_now() { # fr_t: microseconds since the epoch; bash before 5.0 has no EPOCHREALTIME
-  if [[ ${EPOCHREALTIME-} ]]; then
-    fr_t=${EPOCHREALTIME/[!0-9]/}
-  else
-    read -r fr_t _ </proc/uptime
-    fr_t=$((fr_epoch + 10#${fr_t/./} * 10000))
-  fi
-}
-
-fr_up() { # fr_up: seconds of a clock that nobody sets
-  read -r fr_up _ </proc/uptime
-  fr_up=${fr_up%.*}
-}
-
-fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; } # a pipe that never speaks: sleeps without starting a process
-
-fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where it belongs to no block
-  local -a f=()
-  local x
-  { mapfile -d '' -t f <"/proc/$1/environ"; } 2>/dev/null
-  [[ "${f[*]-}" == *FLOWRULES_BLOCK=* ]] || return 1
-  fr_b='' fr_a='' fr_j=''
-  for x in "${f[@]}"; do
-    case $x in
-      FLOWRULES_BLOCK=*) fr_b=:${x#*=}: ;;
-      FLOWRULES_AGENT=*) fr_a=:${x#*=}: ;;
-      FLOWRULES_ATTEMPT=*) fr_j=:${x#*=}: ;;
-    esac
-  done
-}
-
-fr_is_task() { fr_is_ours && [[ $fr_j == ":$fr_chain$fr_task:"* ]]; }
-
-fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
-
-fr_is_older() { # an earlier incarnation of the block, or an earlier agent of this node
-  if [[ $fr_b == *":$fr_mark:"* ]]; then
-    fr_precedes "$fr_a" "$fr_agent"
-  else
-    fr_precedes "$fr_b" "$fr_mark"
-  fi
-}
-
-fr_precedes() { # whether a chain $1 has a name like $2 (NAME.NUMBER) with a lower number
-  local x=${1#*":${2%.*}."}
-  [[ $x != "$1" ]] || return 1
-  x=${x%%:*}
-  [[ $x != *[!0-9]* && $x ]] && ((10#$x < 10#${2##*.}))
-}
-
-fr_sweep() { # kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die
-  local p found clean=0 look
-  local -A killed=()
-  for ((look = 0; clean < $2 && look < 200; look++)); do
-    found=
-    for p in /proc/[0-9]*; do
-      p=${p#/proc/}
-      ((p == $$ || p == BASHPID || p == fr_guard)) && continue
-      fr_marks "$p" && "$1" || continue
-      kill -KILL "$p" 2>/dev/null && found=1 killed[$p]=1
-    done
-    if [[ $found ]]; then clean=0; else clean=$((clean + 1)); fi
-    [[ $found ]] && fr_nap 0.02
-  done
-  fr_swept=${#killed[@]}
-  ((clean >= $2))
-}
-
-fr_group_lives() { # whether group $1 has a process that is not dead; zombies that nobody takes do not count
-  local p s
-  kill -0 -- "-$1" 2>/dev/null || return 1
-  for p in /proc/[0-9]*/stat; do
-    { read -r s <"$p"; } 2>/dev/null || continue
-    s=${s##*) }
-    [[ ${s:0:1} == [ZX] ]] && continue
-    s=${s#* } s=${s#* }
-    ((${s%% *} == $1)) && return 0
-  done
-  return 1
-}
+# of them.
 
 fr_sample() { # memory of each process group of this session, summed, where it is more than before: $fr_dir/m.GROUP
   local p s group pid kb
@@ -133,126 +52,18 @@ fr_watch() { # the guard: lives in a session of its own, and at the end of its p
   rm -rf -- "$fr_dir"
 }
 
-fr_stop() { # in an attempt's own process: first TERM, and KILL when called again after the grace
-  [[ $fr_job ]] || { fr_early=1; return; }
-  local grace
-  read -r grace <"$fr_dir/k.$fr_task"
-  fr_now
-  if [[ ! $fr_limit ]]; then
-    fr_limit=$((fr_t + ${grace:-$fr_grace}))
-    kill -TERM -- "-$fr_job"
-    kill -CONT -- "-$fr_job"
-  elif [[ $grace ]] && ((fr_t + grace < fr_limit)); then
-    fr_limit=$((fr_t + grace))
-  fi 2>/dev/null
-  ((fr_t < fr_limit)) || kill -KILL -- "-$fr_job" 2>/dev/null
-}
-
-fr_words() { # the words of a file that may take a moment to be seen from this node
-  local path try
-  eval "path=$1"
-  for ((try = 0; try < 300; try++)); do
-    { IFS= read -r fr_text <"$path"; } 2>/dev/null && return
-    fr_nap 0.1
+fr_find_cpus() { # fr_cpu_list, fr_able: hardware threads that jobs can be bound to; without taskset none can
+  local part name
+  while read -r name fr_cpu_list; do
+    [[ $name == Cpus_allowed_list: ]] && break
+  done </proc/self/status
+  declare -ga fr_able=()
+  # a launcher may have bound this process; what jobs may be given is what the kernel lets it have
+  part=$(taskset -c 0-4095 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status 2>/dev/null) || return
+  fr_cpu_list=$part
+  for part in ${fr_cpu_list//,/ }; do
+    for ((name = ${part%-*}; name <= ${part#*-}; name++)); do fr_able[name]=1; done
   done
-  return 1
-}
-
-fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
-  local cpus=$1 count=$2
-  shift 2
-  exec 0</dev/null 1>&6 2>&6 6>&- 8>&- 9>&- {fr_idle}>&-
-  export FLOWRULES_ATTEMPT=$fr_chain$fr_task
-  while ((count-- > 0)); do
-    export -- "$1"
-    shift
-  done
-  if [[ $cpus ]]; then exec taskset -c "$cpus" "$@"; else exec -- "$@"; fi
-}
-
-fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line, in a process of its own
-  local lane=$1 status=126 flags='' kb=0 sweep=''
-  fr_task=$2 fr_text=$4 fr_job='' fr_limit='' fr_early=''
-  trap fr_stop USR1
-  fr_listen "$1" "$2"
-  exec 7>&-
-  [[ -e $fr_dir/k.$fr_task ]] && fr_early=1
-  [[ $3 == run ]] || fr_words "$4" || { flags=words fr_text=; }
-  eval "set -- $fr_text"
-  sweep=${3-}
-  [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
-  fr_now
-  local began=$fr_t ended
-  if [[ ! $flags ]]; then
-    set -m
-    (fr_exec "$2" "${@:4}") &
-    fr_job=$!
-    set +m
-    exec 6>&-
-    [[ $fr_early ]] && fr_stop
-    fr_await "$fr_job"
-    status=$fr_status
-  fi
-  fr_now
-  ended=$fr_t
-  fr_times "$lane"
-  [[ $fr_job ]] && fr_clean
-  ((ended - began < 2000000)) || fr_memory
-  fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
-}
-
-fr_await() { # fr_status: how process $1 ended; a wait is cut short by fr_stop and taken up again
-  while :; do
-    wait "$1"
-    fr_status=$?
-    ((fr_status > 128)) && [[ -d /proc/$1 ]] || return
-  done 2>/dev/null
-}
-
-fr_before=0 # what processes had used that are not of the job
-
-fr_times() { # fr_cpu: microseconds of the ended children of this process, from lines such as 0m0.003s 1m2.500s
-  local x s cpu
-  times >"$fr_dir/t.$1"
-  { read -r _; read -r -a cpu; } <"$fr_dir/t.$1"
-  fr_cpu=0
-  for x in "${cpu[@]}"; do
-    s=${x#*m} s=${s%s}
-    fr_cpu=$((fr_cpu + 10#${x%m*} * 60000000 + 10#${s/[!0-9]/} * 1000))
-  done
-}
-
-fr_memory() { # the peak that the guard saw
-  { read -r kb <"$fr_dir/m.$fr_job"; } 2>/dev/null && rm -f "$fr_dir/m.$fr_job"
-  kb=${kb:-0}
-}
-
-fr_clean() { # after the first process of a job has ended: what it left
-  local until
-  fr_now
-  until=${fr_limit:-$((fr_t + 1000000))} # a `> >(tee log)` needs a moment
-  while fr_group_lives "$fr_job"; do
-    fr_now
-    if ((fr_t >= until)); then
-      kill -KILL -- "-$fr_job" 2>/dev/null
-      flags=left
-    fi
-    fr_nap 0.02
-    ((fr_t < until + 5000000)) || break # it hangs in the kernel
-  done
-  if [[ $fr_limit ]]; then
-    fr_sweep fr_is_task 2 || :
-    flags=killed
-  elif [[ $sweep ]]; then
-    fr_sweep fr_is_task 1 || :
-    ((fr_swept == 0)) || flags=left
-  fi
-}
-
-fr_report() { # the log of the node first, then the runner
-  local line="$fr_nonce end $*"
-  printf '%s\n' "$line" >&8
-  printf '%s\n' "$line" >&9
 }
 
 fr_free_lane() { # fr_lane: the first number that no attempt uses; the one found there before, if any, is settled
@@ -266,7 +77,9 @@ fr_settle() { # whether lane $1 is free; tells of an attempt whose own process w
   [[ $pid ]] || return 0
   [[ ! -d /proc/$pid ]] || return 1
   fr_pids[$1]=
-  wait "$pid" 2>/dev/null || fr_gone "$1"
+  if ! wait "$pid" 2>/dev/null; then
+    (fr_gone "$1") & # the log of the node may hang, and this process must not
+  fi
 }
 
 fr_gone() { # ends what is left of the attempt in lane $1, whose own process was killed, and tells of it
@@ -377,12 +190,12 @@ fr_close_others() { # descriptors that a launcher left open are not for jobs
   for fd in /proc/$$/fd/*; do
     fd=${fd##*/}
     ((fd <= 2 || fd == 9 || fd == 255)) || eval "exec $fd>&-"
-  done 2>/dev/null
+  done # errors are not sent away: that would keep a copy of descriptor 2, and it be closed here
 }
 
 fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   fr_nonce=$1 fr_agent=$2 fr_mark=$3 fr_lease=$4 fr_grace=$5 fr_run=$6 fr_cpus=$8
-  local init=$9 name cpus memory
+  local init=$9 name memory
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
@@ -411,16 +224,13 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   unset FLOWRULES_ATTEMPT
   declare -ga fr_pids=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()
+  fr_find_cpus
   fr_prepare
   while read -r name memory _; do
     [[ $name == MemTotal: ]] && break
   done </proc/meminfo
-  while read -r name cpus; do
-    [[ $name == Cpus_allowed_list: ]] && break
-  done </proc/self/status
   read -r name </proc/sys/kernel/random/boot_id
-  printf '\n%s ready %s %s %s %s\n' "$fr_nonce" "$HOSTNAME" "$name" "$cpus" "$memory" >&9
-  command -v taskset >/dev/null || printf '%s note taskset\n' "$fr_nonce" >&9
+  printf '\n%s ready %s %s %s %s\n' "$fr_nonce" "$HOSTNAME" "$name" "$fr_cpu_list" "$memory" >&9
   fr_serve
 }
 

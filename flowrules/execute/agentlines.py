@@ -13,7 +13,6 @@ _ERRORS = {
     "words": "the file with its command did not appear on the node",
     "gone": "the process that watched it was killed",
 }
-_NOTES = {"taskset": "there is no `taskset`: jobs are not bound to cores"}
 
 
 def ended(node: str, words: list[str]) -> TaskEnded | None:
@@ -49,8 +48,9 @@ def ready(node: str, words: list[str]) -> NodeReady | None:
 
 def note(node: str, words: list[str]) -> NodeNote:
     """A remark from the words after `note`."""
-    text = " ".join(words)
-    return NodeNote(node, _NOTES.get(text, text))
+    if words[:1] == ["unbound"]:
+        return NodeNote(node, f"jobs are not bound to cores: `taskset` cannot bind to {' '.join(words[1:])} there")
+    return NodeNote(node, " ".join(words))
 
 
 def node_log(data: bytes, node: str, nonce: str) -> list[TaskEnded]:

@@ -275,7 +275,6 @@ class Agents:
         times = (str(math.ceil(self._lease)), str(round(self._grace * 1e6)))
         texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
-        # an outer run's mark is inherited here only; elsewhere nothing is, so it is said as well
         marks[ATTEMPT] = os.environ.get(ATTEMPT, "")
         arguments = (spec.nonce, agent, self.mark, *times, *texts)
         here = self._files if spec.launcher == "local" else None
@@ -299,7 +298,8 @@ class Agents:
             self._events.append(ready)
         elif kind == "reaped":
             node.reaped = True
-            self._lose(node, "its agent ended: it was told to by a signal, or heard nothing any more")
+            if not node.leaving:  # else it ends by itself, and its launcher with it
+                self._lose(node, "its agent ended: it was told to by a signal, or heard nothing any more")
         elif kind == "fail":
             self._lose(node, " ".join(rest))
         elif kind == "note":
@@ -377,7 +377,7 @@ class Agents:
 
 def _agent_text(launcher: str) -> str:
     folder = files("flowrules.execute")
-    names = ["agent.sh", *(["relay.sh"] if launcher == "parallel" else [])]
+    names = ["attempt.sh", "agent.sh", *(["relay.sh"] if launcher == "parallel" else [])]
     texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
     return "\n".join([*texts, 'fr_main "$@"'])
 

@@ -71,7 +71,7 @@ def bootstrap(text: str, arguments: Sequence[str], marks: Mapping[str, str], *, 
     """The first line for a shell that a launcher started: it becomes the agent.
 
     Args:
-        text: `agent.sh`; arguments: those of `fr_main` in it.
+        text: the agent's; arguments: those of `fr_main` in `agent.sh`.
         marks: environment variables by which the agent and its jobs are found.
         files: soft limit of open files to go back to, where this process raised its own.
     """

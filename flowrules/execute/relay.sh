@@ -8,7 +8,8 @@ fr_prepare() { # descriptor 5 is Parallel's stdin
   local name
   {
     declare -f fr_now fr_nap fr_marks fr_is_task fr_is_ours fr_sweep fr_group_lives fr_stop fr_words fr_exec \
-      fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_listen
+      fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_listen fr_bind
+    declare -p fr_able
     for name in fr_nonce fr_agent fr_mark fr_grace fr_dir fr_chain fr_epoch fr_guard; do
       printf '%s=%q\n' "$name" "${!name}"
     done
@@ -46,7 +47,7 @@ fr_settle() { # whether lane $1 is free
     read -r pid task <"$fr_dir/p.$1" # it may have ended in between
   fi
   fr_pids[$1]=
-  [[ $pid == "done" ]] || fr_gone "$1"
+  if [[ $pid != "done" ]]; then (fr_gone "$1") & fi
 }
 
 fr_beat() { # Parallel takes the end of a job when the next line comes

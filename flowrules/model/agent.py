@@ -28,7 +28,7 @@ class NodeLost:
 
     Attributes:
         why: in words.
-        reaped: nothing of the block lives on the node: the agent said so, or no task was ever started by it.
+        reaped: nothing of this incarnation lives on the node: the agent said so, or it was never given a task.
     """
 
     node: str

@@ -1,9 +1,12 @@
 """Fixtures of the executor's tests."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from execute_box import Box, boxes
+from execute_hosts import Hosts, missing
+from execute_rig import Rig
 
 
 @pytest.fixture(params=[pytest.param(True, id="pidfd"), pytest.param(False, id="sigchld")])
@@ -15,3 +18,39 @@ def any_box(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Iterator[B
 @pytest.fixture
 def box(tmp_path, monkeypatch) -> Iterator[Box]:
     yield from boxes(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Three hosts with a real sshd each, in namespaces."""
+    why = missing()
+    if why:
+        pytest.skip(f"no hosts for tests: {why}")
+    made = Hosts(tmp_path_factory.mktemp("hosts"), 3)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["local", "ssh", "mpiexec", "parallel"])
+def rig(request: pytest.FixtureRequest, tmp_path) -> Iterator[Rig]:
+    """Agents by each launcher; all promise the same."""
+    yield from rigs(request, request.param, tmp_path)
+
+
+@pytest.fixture
+def local(request: pytest.FixtureRequest, tmp_path) -> Iterator[Rig]:
+    yield from rigs(request, "local", tmp_path)
+
+
+@pytest.fixture(params=["ssh", "mpiexec", "parallel"])
+def remote(request: pytest.FixtureRequest, tmp_path) -> Iterator[Rig]:
+    """Agents on another host."""
+    yield from rigs(request, request.param, tmp_path)
+
+
+def rigs(request: pytest.FixtureRequest, launcher: str, tmp_path) -> Iterator[Rig]:
+    if launcher in ("mpiexec", "parallel") and shutil.which(launcher) is None:
+        pytest.skip(f"`{launcher}` is not installed")
+    made = Rig(launcher, tmp_path, None if launcher == "local" else request.getfixturevalue("hosts"))
+    yield made
+    made.close()

@@ -70,7 +70,9 @@ class Hosts:
         addresses = {name: f"{self._net}.{i}" for i, name in enumerate(self.names, 1)}
         self._addresses = addresses
         lines = [f"{address} {name}\n" for name, address in addresses.items()]
-        (folder / "hosts").write_text("127.0.0.1 localhost\n%s %s\n%s" % (self.gateway, os.uname().nodename, "".join(lines)))
+        (folder / "hosts").write_text(
+            "127.0.0.1 localhost\n%s %s\n%s" % (self.gateway, os.uname().nodename, "".join(lines))
+        )
         (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
         self.config.write_text(
             "".join(f"Host {name}\n  HostName {address}\n" for name, address in addresses.items())
@@ -93,8 +95,11 @@ class Hosts:
         script = _START.format(folder=self.folder, name=name)
         log = (self.folder / f"log.{name}").open("ab")
         self._running[name] = subprocess.Popen(
-            ["ip", "netns", "exec", name, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
-            + ["tini", "--", "sh", "-ec", script],
+            [
+                *("ip", "netns", "exec", name),
+                *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"),
+                *("tini", "--", "sh", "-ec", script),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
