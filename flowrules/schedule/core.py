@@ -85,7 +85,7 @@ class Scheduler:
         self._stopped = False
         self._closing = False
         self._failed = False
-        self._finished = False
+        self._finished = True  # until there is a plan
         self._actions: list[Action] = []
         self._leaving = Leaving(self._jobs, self._again, self._actions, until)
         self._handlers: dict[type, Callable[[Any], None]] = {

@@ -55,7 +55,7 @@ class Leaving:
 
     def forget(self, job: int, action: Action) -> None:
         """A job, if it has not left already, will not run here, and neither will those that need it, nearest first."""
-        if self._jobs.state(job) is State.WITHDRAWN:
+        if self._jobs.state(job) in UNMET:
             return  # with another that it needs
         self.any = True
         self._leave(job, State.WITHDRAWN, action)

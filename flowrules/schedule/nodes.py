@@ -102,7 +102,9 @@ class NodePool:
         shape = shape_of(need, self._limits, need.nodes)
         gpus = shape.gpus * MILLION or shape.share
         if gpus and not shape.nodes:
-            beside = min(-(-shape.cores * MILLION // gpus), max(kind.cores for kind in self._kinds.values()))
+            beside = min(
+                -(-shape.cores * MILLION // gpus), max([kind.cores for kind in self._kinds.values()], default=0)
+            )
             if beside > self._beside:
                 self._beside = beside
                 self._memos.clear()

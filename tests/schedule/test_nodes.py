@@ -19,9 +19,7 @@ FOUR = NodeCapacity("n", tuple(range(10)), 100, ("a", "b", "c", "d"), ((6, 7), (
 
 def nodes(count: int, like: NodeCapacity = FOUR) -> Cluster:
     return Cluster(
-        tuple(
-            NodeCapacity(f"n{i}", like.cpus, like.memory, like.gpus, like.near, like.limits) for i in range(count)
-        )
+        tuple(NodeCapacity(f"n{i}", like.cpus, like.memory, like.gpus, like.near, like.limits) for i in range(count))
     )
 
 
@@ -107,9 +105,7 @@ def test_jobs_without_a_gpu_leave_threads_beside_free_gpus_while_other_nodes_hav
 
 
 def test_a_profile_becomes_nodes_without_reserved_threads() -> None:
-    shape = NodeShape(
-        8, 1000, (GpuSlot("7", (0, 1, 2)), GpuSlot("6")), "CUDA_VISIBLE_DEVICES", (0, 5), {"licence": 2}
-    )
+    shape = NodeShape(8, 1000, (GpuSlot("7", (0, 1, 2)), GpuSlot("6")), "CUDA_VISIBLE_DEVICES", (0, 5), {"licence": 2})
     assert cluster_of(shape, ["x", "y"]).nodes == tuple(
         NodeCapacity(name, (1, 2, 3, 4, 6, 7), 1000, ("7", "6"), ((1, 2), ()), {"licence": 2}) for name in "xy"
     )
