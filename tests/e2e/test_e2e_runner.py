@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -44,7 +45,8 @@ class Block:
     def __init__(self, path: Path, node: NodeShape = NODE, **more) -> None:
         self.path = path
         settings = {"walltime": 3600.0, "idle": 300.0, "latency_wait": 2.0, "launcher": "local", **more}
-        spec = BlockSpec("cafe", "b001", "fr-cafe-b001", "n0nce", str(path), 1, node=node, **settings)
+        campaign = uuid4().hex[:12]  # what has the same is swept as an earlier start of the same block
+        spec = BlockSpec(campaign, "b001", f"fr-{campaign}", "n0nce", str(path), 1, node=node, **settings)
         self.folder = BlockFolder.create(spec, 1)
         self.events: list = []
         self.processes: list[subprocess.Popen] = []
