@@ -86,6 +86,7 @@ class Agents:
         for host in hosts:
             launchers.check_host(host)
         self.mark = f"{spec.campaign}.{spec.block}.{incarnation}"
+        launchers.check_name(self.mark)
         self._spec = spec
         self._folder = os.path.abspath(folder)
         self._run = os.path.join(self._folder, "runs", f"{incarnation:02d}")
@@ -150,7 +151,7 @@ class Agents:
             OSError: a long command could not be written to its file.
         """
         there = self._nodes[node]
-        launchers.check_task(task)
+        launchers.check_name(task)
         if there.link is None or not there.ready or there.leaving or task in self._where:
             raise ValueError(f"`{task}` cannot be started on `{node}`")
         sweep = bool(self._spec.node.gpu_variable) and self._spec.node.gpu_variable in env
@@ -270,8 +271,7 @@ class Agents:
             self._lose(node, f"`{argv[0]}` cannot be started: {error.strerror}")
 
     def _first(self, node: _Node) -> bytes:
-        spec = self._spec
-        agent = f"{node.name}.{node.generation}"
+        spec, agent = self._spec, f"{node.name}.{node.generation}"
         times = (str(math.ceil(self._lease)), str(round(self._grace * 1e6)))
         texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
