@@ -400,11 +400,24 @@ class Fleet:
         if closed is None:
             with suppress(StateError):
                 live.folder.stop()  # should it start after all, it ends at once
-        left = tuple(live.tasks)
+        news: list[News] = [] if live.shut else [Shuts(live.name)]
+        news += self._salvaged(live) if live.tasks else ()
+        news += [TasksGiven(live.name, tuple(live.tasks)), Over(live.name)]
         self._finish(live)
-        if not live.shut:
-            return [Shuts(live.name), TasksGiven(live.name, left), Over(live.name)]
-        return [TasksGiven(live.name, left), Over(live.name)]
+        return news
+
+    def _salvaged(self, live: _Live) -> list[TaskEnded]:
+        """Ends that only the logs of its nodes have, as its runner died before it could write them down."""
+        from flowrules.app.salvage import salvage
+
+        try:
+            ends = salvage(live.folder, self._directory)
+        except StateError as error:
+            self._tell(f"block {live.name}: {error.message}; what it did not report runs again")
+            return []
+        for end in ends:
+            live.tasks.pop(end.task, None)
+        return [TaskEnded(live.name, end) for end in ends]
 
     def _finish(self, live: _Live) -> None:
         del self._live[live.name]
