@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flowrules.app.campaign import CampaignLoop, Handed
-from flowrules.app.fleet import OVER, Fleet
+from flowrules.app.fleet import Fleet
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
 from flowrules.app.resources import NodeSizer
@@ -28,7 +28,7 @@ from flowrules.model.profile import Profile
 from flowrules.model.record import Record
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
-from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.lock import HeldLock
 from flowrules.record.state import write_atomically

@@ -4,10 +4,13 @@
                        inbox.000007          driver of epoch 7 to runner
                        runs/02/owner, nodes  an incarnation, made by `mkdir` of the next number
                        runs/02/log           runner to driver
+                       submitted             what the batch system called it
+                       over                  nothing more is to be expected of it
 """
 
 from __future__ import annotations
 
+import json
 import os
 import stat as modes
 from collections.abc import Iterable
@@ -35,6 +38,8 @@ from flowrules.record.polled import Follower, PolledLine
 from flowrules.record.state import write_atomically
 
 BLOCKS = "blocks"
+SUBMITTED = "submitted"
+OVER = "over"
 _INBOX = "inbox."
 
 
@@ -116,6 +121,15 @@ def read_spec(path: str) -> BlockSpec:
         return msgspec.json.decode(content, type=BlockSpec)
     except ValueError as error:
         raise StateError(f"`{path}/block.json` is no description of a block: {error}") from error
+
+
+def submitted_id(path: str) -> str:
+    """What the batch system called a block; "" where its answer was not written down."""
+    try:
+        with open(f"{path}/{SUBMITTED}", encoding="utf-8") as file:
+            return str(json.load(file)["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 # ── what counts ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,6 +249,20 @@ def fates(path: str, past: Past) -> dict[str, Fate]:
                 fate = Fate(message.task, past.started.get(name), past.ended.get(name), name in past.given)
                 found[name] = fate
     return found
+
+
+def assigned(path: str, runs: list[int]) -> dict[str, Fate]:
+    """Every task a block was ever handed, by any driver, and what became of it as far as its logs say.
+
+    Raises:
+        StateError: a file cannot be read.
+    """
+    past, cuts = Past.empty(), held_cuts(path, runs)
+    for run in runs:
+        follower = Follower(log_path(path, run), cuts.get(run))
+        for message, _ in decoded(follower, follower.poll()):
+            past.learn(message)
+    return fates(path, past)
 
 
 def unusable(path: str, error: OSError) -> StateError:
