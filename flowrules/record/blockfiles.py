@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import os
 import stat as modes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -232,23 +233,29 @@ class Past:
             self.read[message.epoch] = message.offset
 
 
-def fates(path: str, past: Past) -> dict[str, Fate]:
-    """Every task that the inboxes of a block hand over, as far as they were or will be read, and what became of it.
+def said(path: str, runs: list[int]) -> Iterator[Message]:
+    """What the logs of a block say, in order, up to where each counts.
+
+    Raises:
+        StateError: a log cannot be read.
+    """
+    cuts = held_cuts(path, runs)
+    for run in runs:
+        yield from _messages(Follower(log_path(path, run), cuts.get(run)))
+
+
+def tasks(path: str, past: Past) -> Iterator[Task]:
+    """What the inboxes of a block hand over, as far as they were or will be read.
 
     Raises:
         StateError: an inbox cannot be read.
     """
-    found: dict[str, Fate] = {}
     for epoch in epochs(path):
         if past.closing is not None and epoch > past.closing.epoch:
             break
-        follower = Follower(inbox_path(path, epoch), past.read.get(epoch))
-        for message, _ in decoded(follower, follower.poll()):
-            if isinstance(message, Take) and message.task.name not in found:
-                name = message.task.name
-                fate = Fate(message.task, past.started.get(name), past.ended.get(name), name in past.given)
-                found[name] = fate
-    return found
+        for message in _messages(Follower(inbox_path(path, epoch), past.read.get(epoch))):
+            if isinstance(message, Take):
+                yield message.task
 
 
 def assigned(path: str, runs: list[int]) -> dict[str, Fate]:
@@ -257,12 +264,24 @@ def assigned(path: str, runs: list[int]) -> dict[str, Fate]:
     Raises:
         StateError: a file cannot be read.
     """
-    past, cuts = Past.empty(), held_cuts(path, runs)
-    for run in runs:
-        follower = Follower(log_path(path, run), cuts.get(run))
-        for message, _ in decoded(follower, follower.poll()):
-            past.learn(message)
-    return fates(path, past)
+    past = Past.empty()
+    for message in said(path, runs):
+        past.learn(message)
+    found: dict[str, Fate] = {}
+    for task in tasks(path, past):
+        name = task.name
+        if name not in found:
+            found[name] = Fate(task, past.started.get(name), past.ended.get(name), name in past.given)
+    return found
+
+
+def _messages(follower: Follower) -> Iterator[Message]:
+    """The good messages of a file, decoded one by one: they may be many and large."""
+    for line in follower.poll():
+        with suppress(ValueError):
+            message = decode_message(line.kind, line.payload)
+            if message is not None:
+                yield message
 
 
 def unusable(path: str, error: OSError) -> StateError:
