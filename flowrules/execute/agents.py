@@ -90,10 +90,8 @@ class Agents:
         self._spec = spec
         self._folder = os.path.abspath(folder)
         self._run = os.path.join(self._folder, "runs", f"{incarnation:02d}")
-        self._lease = lease
-        self._grace = grace
-        self._most = most_starting
-        self._start_limit = start_limit
+        self._lease, self._grace = lease, grace
+        self._most, self._start_limit = most_starting, start_limit
         self._flavour = flavour
         self._options = options
         self._files = 0
