@@ -206,13 +206,9 @@ class Dispatcher:
     def _demand(self, job: int, demand: Sequence[int]) -> None:
         """A job must run, after skipped ones whose missing outputs it needs: these wait again, and who needs them."""
         jobs = self._jobs
-        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
-        affected = dict.fromkeys([*revived, job])
-        for demanded in revived:
-            jobs.move(demanded, State.WAITING)
-            jobs.ask[demanded] = False
-            self._left += self._work[demanded][0]
-            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        revived, users = jobs.revive(demand)
+        self._left += sum(self._work[demanded][0] for demanded in revived)
+        affected = dict.fromkeys([*revived, job, *users])
         for number in affected:
             if jobs.state(number) is not State.WAITING:
                 jobs.move(number, State.WAITING)
