@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -50,9 +49,6 @@ from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
-
-AHEAD: Final = 0.75
-"""Part of its share of all work that a block is handed at once where there are several: the rest evens them out."""
 
 
 class Dispatcher:
@@ -129,11 +125,6 @@ class Dispatcher:
     def state(self, job: int) -> State:
         """Where a job is in its life; RUNNING from the moment it is handed over."""
         return self._jobs.state(job)
-
-    @property
-    def counts(self) -> dict[State, int]:
-        """How many jobs are in each state."""
-        return {state: self._jobs.counts[state] for state in State if state is not State.ABSENT}
 
     # ── new jobs ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,7 +264,7 @@ class Dispatcher:
         mate = self._group_block.get(group) if group is not None else None
         if mate is not None and self._blocks.takes(mate, *self._work[job], expected, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], expected, now, self._left, AHEAD)
+        return self._blocks.emptiest(*self._work[job], expected, now, self._left)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
