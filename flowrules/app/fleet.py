@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.packing import taken_by
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient, Waiting
 from flowrules.execute.jobscript import ScriptBlock, render_script
@@ -177,7 +178,8 @@ class Fleet:
             StateError: the folder cannot be made.
         """
         profile = self._profile
-        offer = choose(profile, plan.nodes, plan.walltime)
+        taken = taken_by([live.folder.spec.queue for live in self._live.values()])
+        offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
         shown, script = self._script(block, offer)  # before there is a folder: the profile may lack something
         spec = BlockSpec(

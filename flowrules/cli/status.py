@@ -19,7 +19,7 @@ def status_command(directory: str | None, form: str) -> int:
     flowrules status --format json    for a program
 
     It reads what lies in .flowrules, and disturbs nobody: no lock, no Flowfile, no question to the batch system. Jobs
-    that are neither handed to a block nor started are not counted; `flowrules -n` knows those.
+    that are neither handed to a block nor started are not counted; a dry run knows those.
     """
     from flowrules.app.status import look
     from flowrules.show.status import render_status

@@ -312,6 +312,16 @@ def test_few_are_started_at_the_same_time(local: Rig) -> None:
     assert 1 <= most <= 2
 
 
+def test_close_releases_everything_and_the_last_ends_are_told_after_it(local: Rig) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    agents = local.open()
+    agents.run("here", "1J1.1", ["sleep", "1000"], {}, "")
+    assert agents.close(1.0) and agents.close(1.0)
+    assert [(e.task, e.killed) for e in agents.wait(None) if isinstance(e, TaskEnded)] == [("1J1.1", True)]
+    assert agents.wait(None) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
     agents = local.open()
     for task in ("", "1J1.1;id", "a b", "../x", "$x"):
