@@ -57,7 +57,7 @@ def test_mistakes_of_a_call_are_raised(folder: Path) -> None:
             plan.run(jobs=jobs)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no profile `nowhere`"):
         plan.run(profile="nowhere")
-    with pytest.raises(UsageError, match="needs `pbs.account`"):
+    with pytest.raises(UsageError, match="needs `pbs"):
         plan.run(profile="polaris")
     with pytest.raises(UsageError, match="`sandbox` goes with `profile`"):
         plan.run(sandbox=True)
@@ -76,9 +76,13 @@ def test_a_plan_runs_in_blocks(folder: Path) -> None:
 
 def test_jobs_without_a_block_are_told(folder: Path) -> None:
     plan = Workflow.load(config={"n": 3}).plan()
-    outcome = plan.run(profile="pbs", sandbox=True, settings={"queue": "q", "queues.q.nodes": "2-4"})
+    (folder / "mine").mkdir()
+    (folder / "mine/profile.yaml").write_text("scheduler: pbs\nnode: {cpus: 2}\n")
+    (folder / "mine/job.sh.j2").write_text("#!/bin/sh\n{{ nothing }}\n")
+    outcome = plan.run(profile="./mine", sandbox=True)
     assert (outcome.ok, outcome.done, outcome.stranded) == (False, (), ("a",))
-    assert "queue" in outcome.refused[0]
+    assert "asks for something that is not there" in outcome.refused[0]
+    assert not (folder / ".flowrules/blocks").exists()
 
 
 def test_the_profile_local_is_this_machine(folder: Path) -> None:

@@ -15,7 +15,7 @@ def status_command(directory: str | None, form: str) -> int:
     """Show who drives here, how far each rule is, and what the blocks do.
 
     \b
-    flowrules status                  of this directory, from any terminal and host
+    flowrules status                  of this directory, from any terminal
     flowrules status --format json    for a program
 
     It reads what lies in .flowrules, and disturbs nobody: no lock, no Flowfile, no question to the batch system. Jobs
