@@ -87,7 +87,11 @@ def settled(request: Request) -> Request:
         return request
     profile = profile_of(request.batch, os.environ)
     require_options(profile)
-    return replace(request, batch=None) if profile.scheduler == "none" else request
+    if profile.scheduler != "none":
+        return request
+    if request.batch.submit:
+        raise UsageError(f"the profile `{profile.name}` has no batch system to submit to")
+    return replace(request, batch=None)
 
 
 def hold_blocks(
@@ -96,9 +100,10 @@ def hold_blocks(
     """Open the profile, and find the blocks earlier drivers left; what ended in them is in the journal afterwards.
 
     Raises:
-        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round.
+        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round; or nobody
+            would stay to go on with them.
     """
-    if campaign_emulated(".") is not settings.sandbox:
+    if settings.submit or campaign_emulated(".") is not settings.sandbox:
         refuse_beside_blocks()
     profile = profile_of(settings, os.environ)
     sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None

@@ -119,7 +119,8 @@ class CampaignLoop(Loop):
             self._prepare(Start(hand.job, hand.attempt, Slot(cores)))
             return
         after = [self._task_of.get(n) for n in hand.after]
-        if any(name is None or self._handed[name].block != hand.block for name in after):
+        gone = hand.block not in self._fleet.names  # it was over in this very turn, which the dispatcher is told next
+        if gone or any(name is None or self._handed[name].block != hand.block for name in after):
             self._events.append(Returned(time.monotonic(), (hand.job,)))
             return
         made = frozenset(path for n in hand.after for path in self.book.plan.jobs[n].outputs)

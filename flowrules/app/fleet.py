@@ -36,6 +36,9 @@ SCRIPT: Final = "job.sh"
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
 
+UNATTENDED: Final = 5.0
+"""Seconds without work after which a block ends that nobody can hand more to."""
+
 QUARANTINE: Final = 150.0
 """Seconds until processes of a block that did not say that it reaped them are dead: their lease, and some more."""
 
@@ -170,8 +173,11 @@ class Fleet:
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None) -> str:
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
+
+        Args:
+            after: submitted blocks that have to be over before; None where a driver stays and sees to that.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -181,7 +187,9 @@ class Fleet:
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
         offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
-        shown, script = self._script(block, offer)  # before there is a folder: the profile may lack something
+        shown, script = self._script(
+            block, offer, after or ()
+        )  # before there is a folder: the profile may lack something
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
@@ -194,22 +202,29 @@ class Fleet:
             launcher=self._launcher,
             worker_init=profile.worker_init,
             running=running,
-            idle=profile.blocks.idle,
+            idle=profile.blocks.idle if after is None else UNATTENDED,
             latency_wait=profile.latency_wait,
             hash_limit=self._hash_limit,
             keep_incomplete=self._keep_incomplete,
             python=sys.executable,
             queue=offer.queue.name,
+            after=tuple(after or ()),
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
         self._live[block] = _Live(folder, plan)
         return block
 
-    def _script(self, block: str, offer: Offer) -> tuple[ScriptBlock, str]:
+    def submission(self, block: str) -> str | None:
+        """What the batch system calls a block; "" while that is not known, None where it does not take it now."""
+        live = self._live.get(block)
+        return None if live is None else live.id or (None if live.full else "")
+
+    def _script(self, block: str, offer: Offer, after: Sequence[str]) -> tuple[ScriptBlock, str]:
         path = block_path(self._directory, block)
         name = f"fr-{self._campaign}-{block}"
-        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory)
+        depend = ":".join(["afterany", *(self._live[other].id for other in after)]) if after else ""
+        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory, depend)
         command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
         return shown, render_script(self._profile, shown, command)
 
