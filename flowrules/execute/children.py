@@ -17,10 +17,11 @@ def has_left() -> bool:
         module = sys.modules.get(f"multiprocessing.{name}")
         helper = getattr(module, attribute, None)
         known |= {getattr(helper, "_pid", None), getattr(helper, "_forkserver_pid", None)}
-    return any(pid not in known for pid in _living_children())
+    return any(pid not in known for pid in living())
 
 
-def _living_children() -> list[int]:
+def living() -> list[int]:
+    """Children of this process that are not dead."""
     living = []
     for task in os.listdir("/proc/self/task"):
         try:

@@ -57,6 +57,12 @@ class _Pool:
 
     def __init__(self, folder: str, module: str) -> None:
         self._folder = folder
+        self._here = os.open(
+            folder, os.O_RDONLY
+        )  # names of sockets are at most 107 bytes, those of folders may be long
+        at = os.fstat(self._here)
+        if at.st_uid != os.getuid() or at.st_mode & 0o077:
+            raise PermissionError
         self._gpus = os.environ.get(_GPUS, "")
         sticky = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith(_READ_AT_IMPORT))
         text = "\0".join([sys.executable, os.getcwd(), module, *sticky])
@@ -93,7 +99,7 @@ class _Pool:
     def _connect(self, name: str) -> socket | None:
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
-            connection.connect(self._busy(_pid_in(name)))
+            connection.connect(f"/proc/self/fd/{self._here}/b.{_pid_in(name)}")
         except OSError:  # it was killed
             return None
         return connection

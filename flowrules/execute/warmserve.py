@@ -14,6 +14,7 @@ import socket
 import struct
 from contextlib import suppress
 
+from flowrules.execute.children import living
 from flowrules.execute.worker import Worker, leave, out_of_the_way
 
 TYPE_CHECKING = False
@@ -58,7 +59,9 @@ class _Door:
         self._idle = os.path.join(folder, f"{kind}@{me}")
         listening = socket.socket(socket.AF_UNIX)
         self._listening = socket.socket(fileno=out_of_the_way(listening.detach()))
-        self._listening.bind(self._busy)
+        here = os.open(folder, os.O_RDONLY)
+        self._listening.bind(f"/proc/self/fd/{here}/b.{me}")  # at most 107 bytes, whatever the folder's name
+        os.close(here)
         self._listening.listen(1)
         self.client = socket.socket(fileno=first)
         self.pid = 0
@@ -155,7 +158,7 @@ def _request(door: _Door, worker: Worker) -> dict[str, Any] | None:
             request: dict[str, Any] = json.load(file)
         client = f"/proc/{door.pid}"
         with open(f"{client}/environ", "rb") as file:
-            fields = [os.fsdecode(field).partition("=") for field in file.read().split(b"\0") if b"=" in field]
+            fields = [os.fsdecode(field).partition("=") for field in file.read().split(b"\0") if b"=" in field[1:]]
         env = {name: value for name, _, value in fields}
         request["unset"] = [name for name in os.environ if name not in env]
         request["env"] = {name: value for name, value in env.items() if os.environ.get(name) != value}
@@ -177,8 +180,9 @@ def _answer(door: _Door, worker: Worker, request: dict[str, Any]) -> bool:
     door.part()
     with suppress(OSError), open(os.path.join(door.folder, f"u.{door.pid}"), "w", encoding="ascii") as file:
         file.write(f"{round(answer.get('cpu', 0.0) * 1e6)} {answer.get('memory', 0) // 1024}\n")
-    # it has to be there for others before the client ends, so that the next one finds it
-    fit = not answer.get("retire") and not answer.get("children") and door.go_home()
+    # what is left in the group of the client is to end; helpers end in order when their interpreter does
+    fit = not answer.get("retire") and not living()
+    fit = fit and door.go_home()  # before the client ends, so that the next one finds this process
     if not fit:
         door.shut()
     door.tell(answer)

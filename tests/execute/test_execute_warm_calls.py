@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class Calls:
     def write(self, text: str) -> None:
         (self.rig.folder / "lib.py").write_text(HEAD + text)
 
-    def start(self, function: str, n: object = 0, fresh: bool = False, gpus: str | None = None, **env: str) -> str:
+    def start(self, function: str, n: object = 0, fresh: bool = False, **more) -> str:
         """Begin a call; the name of its task, and of its log."""
         self.count += 1
         action = CallAction(path="lib.py", module=None, function=function, span=Span(Source("Flowfile", ""), 0, 0))
@@ -57,15 +57,15 @@ class Calls:
         document |= {"threads": 1, "resources": {}, "config": {}, "attempt": 1}
         order = Order(self.count, 1, "r", action, document=document, fresh=fresh)
         launch = call_launch(order, action, sys.executable, Scratch(str(self.rig.folder)))
-        return self.run(launch.argv, gpus, **env)
+        return self.run(launch.argv, **more)
 
-    def run(self, argv, gpus: str | None = None, **env: str) -> str:
+    def run(self, argv, gpus: str | None = None, cpus: Sequence[int] = (), **env: str) -> str:
         """Begin any task."""
         task = f"1J{self.count}.{len(self.clients)}"
         self.clients[task] = argv[-1]
         if gpus is not None:
             env |= {"CUDA_VISIBLE_DEVICES": gpus, "FLOWRULES_GPUS": gpus}
-        self.agents.run("here", task, argv, env, f"{task}.log")
+        self.agents.run(self.rig.nodes[0], task, argv, env, f"{task}.log", cpus)
         return task
 
     def call(self, function: str, n: object = 0, **more) -> TaskEnded:
@@ -100,14 +100,14 @@ class Calls:
         return lambda: not Path(f"/proc/{pid}").exists()
 
 
-def test_one_import_for_calls_one_after_another(local: Rig) -> None:
-    calls = Calls(local, "def work(job):\n    global calls\n    calls += 1\n    print(calls, job.params.n)\n")
+def test_one_import_for_calls_one_after_another(rig: Rig) -> None:
+    calls = Calls(rig, "def work(job):\n    global calls\n    calls += 1\n    print(calls, job.params.n)\n")
     ends = [calls.call("work", n) for n in "abc"]
     assert [calls.said(end) for end in ends] == ["1 a\n", "2 b\n", "3 c\n"]
     assert len(calls.imports) == 1
     assert [(end.exit, end.error) for end in ends] == [(0, "")] * 3
     assert calls.agents.close(1.0)
-    local.come(lambda: not local.alive())
+    rig.come(lambda: not rig.alive())
 
 
 def test_what_a_call_used_is_told(local: Rig) -> None:
@@ -132,9 +132,9 @@ def work(job):
 """
     calls = Calls(local, show)
     cpus = sorted(os.sched_getaffinity(0))
-    first, second = calls.call("work", A="1"), calls.call("work", B="2")
+    first, second = calls.call("work", A="1"), calls.call("work", B="2", cpus=cpus[-1:])
     assert calls.said(first) == f"['1', None, '{first.task}', None] {local.folder} {cpus}\nb'1\\n'\n"
-    assert calls.said(second) == f"[None, '2', '{second.task}', None] {local.folder} {cpus}\nb'\\n'\n"
+    assert calls.said(second) == f"[None, '2', '{second.task}', None] {local.folder} {cpus[-1:]}\nb'\\n'\n"
     assert len(calls.imports) == 1
 
 
@@ -186,6 +186,15 @@ def test_what_a_call_leaves_is_ended_and_told(local: Rig) -> None:
     end = calls.call("work")
     assert (end.exit, end.error) == (0, "processes it had left in the background were killed")
     assert local.alive(end.task) == []
+
+
+def test_helpers_of_multiprocessing_end_with_their_call(local: Rig) -> None:
+    calls = Calls(
+        local, "import multiprocessing\ndef work(job):\n    multiprocessing.get_context('spawn').Semaphore()\n"
+    )
+    ends = [calls.call("work") for _ in range(2)]
+    assert [(end.exit, end.error, calls.said(end)) for end in ends] == [(0, "", "")] * 2
+    assert len(calls.imports) == 2
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first call", "later call"])
