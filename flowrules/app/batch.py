@@ -174,8 +174,8 @@ def packer(profile: Profile, max_jobs: int | None) -> Callable[[Sequence[SchedJo
     """What blocks a set of jobs is worth."""
 
     def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
-        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks if block.wave == 0]
+        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1)
+        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     return blocks
 
