@@ -9,7 +9,8 @@ from typing import Final
 
 from flowrules.app.fleet import Fleet
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
-from flowrules.app.loop import Loop, Parts, text_of
+from flowrules.app.loop import Loop, text_of
+from flowrules.app.parts import Parts
 from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.packing import taken_by
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient, Waiting
 from flowrules.execute.jobscript import ScriptBlock, render_script
@@ -176,7 +177,8 @@ class Fleet:
             StateError: the folder cannot be made.
         """
         profile = self._profile
-        offer = choose(profile, plan.nodes, plan.walltime)
+        taken = taken_by([live.folder.spec.queue for live in self._live.values()])
+        offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
         spec = BlockSpec(
             campaign=self._campaign,
@@ -400,11 +402,24 @@ class Fleet:
         if closed is None:
             with suppress(StateError):
                 live.folder.stop()  # should it start after all, it ends at once
-        left = tuple(live.tasks)
+        news: list[News] = [] if live.shut else [Shuts(live.name)]
+        news += self._salvaged(live) if live.tasks else ()
+        news += [TasksGiven(live.name, tuple(live.tasks)), Over(live.name)]
         self._finish(live)
-        if not live.shut:
-            return [Shuts(live.name), TasksGiven(live.name, left), Over(live.name)]
-        return [TasksGiven(live.name, left), Over(live.name)]
+        return news
+
+    def _salvaged(self, live: _Live) -> list[TaskEnded]:
+        """Ends that only the logs of its nodes have, as its runner died before it could write them down."""
+        from flowrules.app.salvage import salvage
+
+        try:
+            ends = salvage(live.folder, self._directory)
+        except StateError as error:
+            self._tell(f"block {live.name}: {error.message}; what it did not report runs again")
+            return []
+        for end in ends:
+            live.tasks.pop(end.task, None)
+        return [TaskEnded(live.name, end) for end in ends]
 
     def _finish(self, live: _Live) -> None:
         del self._live[live.name]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from flowrules.app.hooks import run_hooks
 from flowrules.app.intake import Intake
-from flowrules.app.loop import Loop, Result
+from flowrules.app.loop import Loop
+from flowrules.app.parts import Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.setting import Setting

@@ -203,12 +203,15 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   unset SSH_CLIENT SSH2_CLIENT # by which each bash of a job might think that it should read ~/.bashrc
   fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
   local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")
-  fr_epoch=0 fr_guard=0
-  [[ ${EPOCHREALTIME-} ]] || { read -r name _ </proc/uptime; fr_epoch=$(($(date +%s%N) / 1000 - 10#${name/./} * 10000)); }
+  fr_guard=0
+  read -r name _ </proc/uptime
+  fr_epoch=$(($(date +%s%N) / 1000 - 10#${name/./} * 10000))
   exec {fr_idle}<> <(:)
   fr_sweep fr_is_older 2 || fr_fail "processes of an earlier agent cannot be killed"
   for name in /dev/shm "${TMPDIR-}" /tmp; do
-    [[ -d $name && -w $name ]] && fr_dir=$(umask 077 && mktemp -d "$name/flowrules.XXXXXX") && break
+    [[ -d $name && -w $name ]] || continue
+    rm -rf -- "$name/flowrules@${fr_mark%.*}@${fr_agent%.*}@"* # of those that were just swept
+    fr_dir=$(umask 077 && mktemp -d "$name/flowrules@${fr_mark%.*}@${fr_agent%.*}@XXXXXX") && break
   done
   [[ ${fr_dir-} ]] || fr_fail "no folder of this node can be written: /dev/shm, TMPDIR, /tmp"
   fr_guarded

@@ -20,7 +20,7 @@ _SSH = (
     *("-o", "ControlPath=none"),  # a shared connection takes ten sessions, and all would end with it
 )
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_TASK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:=@%+,-]+")
 
@@ -165,10 +165,10 @@ def check_host(host: str) -> None:
         raise ValueError(f"`{host}` is no name of a host")
 
 
-def check_task(task: str) -> None:
-    """Raises ValueError for what is no name of a task."""
-    if not _TASK.fullmatch(task) or len(task) > 100:
-        raise ValueError(f"`{task}` is no name of a task")
+def check_name(name: str) -> None:
+    """Raises ValueError for a name of a campaign, block or task that is not made of letters, digits and `_.-`."""
+    if not _PLAIN_NAME.fullmatch(name) or len(name) > 100:
+        raise ValueError(f"`{name}` is not made of letters, digits and `_.-`")
 
 
 def _escaped(byte: int) -> str:

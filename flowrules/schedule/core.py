@@ -244,13 +244,8 @@ class Scheduler:
 
     def _demand(self, job: int, demand: Sequence[int]) -> None:
         """A job must run, after those it demands: jobs that were skipped wait again, and with them who needs them."""
-        jobs = self._jobs
-        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
-        affected = dict.fromkeys([*revived, job])
-        for demanded in revived:
-            jobs.move(demanded, State.WAITING)
-            jobs.ask[demanded] = False
-            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        revived, users = self._jobs.revive(demand)
+        affected = dict.fromkeys([*revived, job, *users])
         for number in affected:
             self._wait_again(number)
         for number in affected:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,6 +167,8 @@ class Rig:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        for folder in Path("/dev/shm").glob(f"flowrules@{self.campaign}.*"):  # of those that were killed by -9
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parent(pid: int) -> int:

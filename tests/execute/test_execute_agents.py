@@ -292,6 +292,14 @@ def test_worker_init_that_leaves_or_takes_too_long(local: Rig) -> None:
     local.come(lambda: not local.alive())
 
 
+def test_times_without_the_clock_of_bash_5(local: Rig) -> None:
+    agents = local.open(init="unset EPOCHREALTIME")
+    before = time.time()
+    agents.run("here", "1J1.1", ["sleep", "0.3"], {}, "")
+    end = local.ends(agents)["1J1.1"]
+    assert before - 0.1 < end.started < end.started + 0.25 < end.ended < time.time() + 0.1
+
+
 def test_few_are_started_at_the_same_time(local: Rig) -> None:
     local.nodes = [f"n{i}" for i in range(5)]
     agents = local.agents(most_starting=2, init="sleep 0.3")
@@ -302,6 +310,26 @@ def test_few_are_started_at_the_same_time(local: Rig) -> None:
         most = max(most, len({p for p in local.called("flowrules-agent") if os.getsid(p) == p}) - len(ready))
         ready |= {event.node for event in agents.wait(0.02) if isinstance(event, NodeReady)}
     assert 1 <= most <= 2
+
+
+def test_close_releases_everything_and_the_last_ends_are_told_after_it(local: Rig) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    agents = local.open()
+    agents.run("here", "1J1.1", ["sleep", "1000"], {}, "")
+    assert agents.close(1.0) and agents.close(1.0)
+    assert [(e.task, e.killed) for e in agents.wait(None) if isinstance(e, TaskEnded)] == [("1J1.1", True)]
+    assert agents.wait(None) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
+    agents = local.open()
+    for task in ("", "1J1.1;id", "a b", "../x", "$x"):
+        with pytest.raises(ValueError, match="letters, digits"):
+            agents.run("here", task, ["true"], {}, "")
+    local.campaign = "a;b"
+    with pytest.raises(ValueError, match="letters, digits"):
+        local.agents()
 
 
 def test_a_descriptor_beside_the_agents(local: Rig) -> None:
