@@ -205,7 +205,6 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
         TaskMaker(workshop, campaign.epoch),
         adopted,
         campaign.told,
-        lambda job: intake.expected(loop.planned, job),
     )
     for block in campaign.fleet.names:
         loop.know_block(block)
