@@ -175,8 +175,8 @@ def packer(profile: Profile, max_jobs: int | None) -> Callable[[Sequence[SchedJo
     """What blocks a set of jobs is worth."""
 
     def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
-        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks if block.wave == 0]
+        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1)
+        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     return blocks
 
@@ -206,7 +206,6 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
         TaskMaker(workshop, campaign.epoch),
         adopted,
         campaign.told,
-        lambda job: intake.expected(loop.planned, job),
     )
     for block in campaign.fleet.names:
         loop.know_block(block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,9 @@ LEAVE: Final = 5.0
 
 KILL_GRACE: Final = 10.0
 
+GATHERED: Final = 1_000
+"""So many tasks for a block are handed over at once: tasks are large, and need not all be in memory."""
+
 
 @dataclass(slots=True)
 class Handed:
@@ -62,7 +65,6 @@ class CampaignLoop(Loop):
     Args:
         adopted: tasks that blocks of earlier drivers hold, by name, with the jobs of this plan.
         told: names of tasks whose ends are in the journal already.
-        expected: seconds a job is expected to take.
     """
 
     def __init__(
@@ -72,7 +74,6 @@ class CampaignLoop(Loop):
         maker: TaskMaker,
         adopted: Mapping[str, Handed],
         told: Collection[str],
-        expected: Callable[[Job], float],
     ) -> None:
         super().__init__(parts)
         self._fleet = fleet
@@ -80,7 +81,6 @@ class CampaignLoop(Loop):
         self._handed: dict[str, Handed] = dict(adopted)
         self._told = set(told)
         self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
-        self._expected_of = expected
         self._to_hand: dict[str, list[Task]] = {}
         self._leave_at: float | None = None
         self._hung_up = False
@@ -126,16 +126,17 @@ class CampaignLoop(Loop):
         made = frozenset(path for n in hand.after for path in self.book.plan.jobs[n].outputs)
         reasons = self.book.plan.reasons[hand.job]
         try:
+            need, expected = self._intake.sized(self.planned, job, hand.attempt)
             task = self._maker.make(
                 self.planned,
                 job,
                 hand.attempt,
-                self._intake.need(self.planned, job, hand.attempt),
+                need,
                 str(reasons[0]) if reasons else "",
                 folder=self._fleet.cmd_folder(hand.block),
                 after=tuple(name for name in after if name is not None),
                 made=made,
-                expected=self._expected_of(job),
+                expected=expected,
                 group=self._intake.group(hand.job),
             )
         except (FlowrulesError, CannotStart, OSError) as error:
@@ -147,7 +148,10 @@ class CampaignLoop(Loop):
         self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, task.draft)
         self._task_of[job.id] = task.name
         self._store.remember_text(task.draft.code, self.planned.judge.fingerprints.code_text(job.rule))
-        self._to_hand.setdefault(hand.block, []).append(task)
+        gathered = self._to_hand.setdefault(hand.block, [])
+        gathered.append(task)
+        if len(gathered) >= GATHERED:
+            self._hand_gathered()
 
     def _cannot(self, job: Job, attempt: int, error: Exception) -> None:
         """A job that cannot be handed over at all has failed."""
@@ -172,15 +176,19 @@ class CampaignLoop(Loop):
         """Hands over what was gathered in this turn, then submits blocks that are new: their inbox is there before."""
         super()._start_prepared()
         if self._to_hand:
-            self._flush()
-            for block, tasks in self._to_hand.items():
-                try:
-                    self._fleet.hand(block, tasks)
-                except StateError as error:
-                    self._observer.message(f"{error.message}; trying again")
-            self._to_hand.clear()
+            self._hand_gathered()
         if not self._events:
             self._heed(self._fleet.submit(time.monotonic()), time.monotonic())
+
+    def _hand_gathered(self) -> None:
+        """Hands over what was gathered, once the texts it names are recorded."""
+        self._flush()
+        for block, tasks in self._to_hand.items():
+            try:
+                self._fleet.hand(block, tasks)
+            except StateError as error:
+                self._observer.message(f"{error.message}; trying again")
+        self._to_hand.clear()
 
     # ── news ─────────────────────────────────────────────────────────────────────────────────────────────────
 
