@@ -16,6 +16,7 @@ from typing import Final
 
 from flowrules.app.batch import Campaign
 from flowrules.app.book import Book
+from flowrules.app.campaign import GATHERED
 from flowrules.app.intake import Intake
 from flowrules.app.loop import text_of
 from flowrules.app.parts import Result
@@ -134,13 +135,23 @@ class _Submission:
             self._refuse(error.message)
             self.given.left[NEEDS] += len(packed.jobs)
             return None
-        tasks = [task for number in packed.jobs if (task := self._task(jobs[number], block, after)) is not None]
-        self._setting.store.flush()
-        if not tasks:
+        tasks: list[Task] = []
+        for number in packed.jobs:
+            task = self._task(jobs[number], block, after)
+            tasks += [] if task is None else [task]
+            if len(tasks) >= GATHERED:
+                self._hand(block, tasks)
+        self._hand(block, tasks)
+        if block not in self.given.where.values():
             self._fleet.close(block)
             return None
-        self._fleet.hand(block, tasks)
         return block
+
+    def _hand(self, block: str, tasks: list[Task]) -> None:
+        """Hand over what was gathered, once the texts it names are recorded."""
+        self._setting.store.flush()
+        self._fleet.hand(block, tasks)
+        tasks.clear()
 
     def _task(self, job: SchedJob, block: str, after: Sequence[str]) -> Task | None:
         """The task of a job, which the block is to hold; None where it has to be left."""
