@@ -407,6 +407,16 @@ def test_a_runner_that_sees_a_later_one_kills_its_jobs_and_ends(block):
     assert (b.path / "up").stat().st_size == size
 
 
+def test_a_runner_that_is_ended_as_it_begins_says_that_the_block_is_closed(block):
+    b = block()
+    b.folder.take([task("1J1.1", "sleep 1000")])
+    runner = b.start()
+    b.until(lambda: b.all_of(Begin))
+    runner.terminate()
+    assert b.closes(runner) == Closed(True)
+    assert list(b.given) == ["1J1.1"]
+
+
 def test_a_duplicate_ends_at_once_and_leaves_the_first_alone(block):
     b = block()
     first = b.start("1.sandbox")
