@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flowrules.app.campaign import CampaignLoop, Handed
-from flowrules.app.fleet import OVER, Fleet
+from flowrules.app.fleet import Fleet
+from flowrules.app.fleet_block import OVER
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
 from flowrules.app.resources import NodeSizer
