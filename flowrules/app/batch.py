@@ -217,7 +217,7 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
     """Tasks that blocks hold, as jobs of this plan; and the names of those that are to be cancelled.
 
     A task that is not what the job would be today is cancelled, and held until its end is known: no second attempt
-    may run beside it.
+    may run beside it, nor any other job that makes the same files.
     """
     plan = planned.plan
     jobs = {(job.rule.name, tuple(sorted(job.wildcards.items()))): job for job in plan.jobs}
@@ -226,11 +226,13 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
     strangers: list[str] = []
     for name, (block, fate) in campaign.held.items():
         draft = fate.task.draft
-        job = jobs.get((draft.rule, tuple(sorted(draft.wildcards.items()))))
+        same = jobs.get((draft.rule, tuple(sorted(draft.wildcards.items()))))
+        makers = [plan.jobs[plan.producer[path]] for path, _ in fate.task.outputs if path in plan.producer]
+        job = same or next(iter(makers), None)
         if job is None or plan.decisions[job.id] is Decision.SKIP or job.id in taken:
             strangers.append(name)
             continue
-        stale = _changed(planned, job, draft)
+        stale = job is not same or _changed(planned, job, draft)
         if stale:
             strangers.append(name)
         taken.add(job.id)

@@ -156,6 +156,18 @@ def test_a_killed_runner(campaign) -> None:
     assert "block b001 ended without a word" in box.read("said")
 
 
+def test_ends_that_a_killed_runner_had_not_heard_of_count(campaign) -> None:
+    box = campaign(HOLD)
+    driver = held(box)
+    runner = runner_of(box)
+    os.kill(runner, signal.SIGSTOP)
+    box.write("go", "")
+    box.until(lambda: box.read(".flowrules/blocks/b001/runs/01/node-node1.log").count(" end ") == 12)
+    os.kill(runner, signal.SIGKILL)
+    ends_well(box, driver, again=0)
+    assert box.blocks == ["b001", "b002"]
+
+
 def test_a_killed_agent(campaign) -> None:
     box = campaign(HOLD)
     driver = held(box)
