@@ -147,6 +147,7 @@ class CampaignLoop(Loop):
                 made=made,
                 expected=self._expected_of(job),
                 group=self._intake.group(hand.job),
+                last=not self._settings.keep_going and hand.attempt > self._intake.retries(self.planned, job),
             )
         except (FlowrulesError, CannotStart, OSError) as error:
             if hand.after and isinstance(error, FlowfileError):

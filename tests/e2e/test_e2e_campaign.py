@@ -291,6 +291,8 @@ def test_nothing_new_starts_after_a_failure(campaign) -> None:
     (failed,) = [record for record in records if record["status"] == "failed"]
     assert failed["wildcards"] == {"n": "0"} and len(records) < 60
     assert not box.exists("b/0") and not box.exists("a/0")
+    said = box.read(".flowrules/blocks/b001/runs/01/log").split('"status":"failed"')
+    assert len(said) == 2 and "\tstart\t" in said[0] and "\tstart\t" not in said[1]
     for record in records:
         assert record["status"] in ("done", "failed")
         assert all(box.exists(path) for path in record["outputs"])
