@@ -32,6 +32,7 @@ from flowrules.ports import Observer
 from flowrules.record.blockfiles import Fate, block_names, block_path
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.lock import HeldLock
+from flowrules.record.owner import is_local
 from flowrules.record.state import write_atomically
 from flowrules.record.store import Store
 from flowrules.schedule.dispatch import Dispatcher
@@ -103,7 +104,8 @@ def hold_blocks(
     )
     held: dict[str, tuple[str, Fate]] = {}
     told: list[str] = []
-    found = fleet.attach()
+    foreign = lock.previous is not None and not is_local(lock.previous)
+    found = fleet.attach(lock.beat if foreign else None)
     if found:
         known = {_identity(record) for record in store.records()}
         for block, fates in found.items():

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from flowrules.app.fleet_block import OVER, SCRIPT, Live, minutes, some, submitted_id
+from flowrules.app.fleet_block import OVER, SCRIPT, Live, minutes, some
+from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
@@ -22,7 +23,7 @@ from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
-from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.blockfiles import Fate, block_names
 from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
@@ -103,31 +104,23 @@ class Fleet:
         return (self._live.get(block) or self._dead[block]).plan
 
     def running_of(self, block: str) -> int | None:
-        """Most jobs at once it was made with."""
-        return self._live[block].folder.spec.running
+        """Most jobs at once it was last granted."""
+        return self._live[block].folder.last_grant()
 
     # ── blocks of earlier drivers ────────────────────────────────────────────────────────────────────────────
 
-    def attach(self) -> dict[str, dict[str, Fate]]:
-        """Hold the blocks that earlier drivers left; for each what became of its tasks so far."""
-        found: dict[str, dict[str, Fate]] = {}
-        for name in block_names(self._directory):
-            path = block_path(self._directory, name)
-            if os.path.exists(f"{path}/{OVER}"):
-                continue
-            if not os.path.exists(f"{path}/{SCRIPT}"):  # its driver died while it made it
-                write_atomically(f"{path}/{OVER}", b"")
-                continue
-            folder = BlockFolder.open(path, self._epoch, self._look)
-            id = submitted_id(path)
-            live = Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
-            self._live[name] = live
-            live.begun = folder.has_begun
-            fates = folder.assigned()
-            live.fed = bool(fates)
-            live.tasks = dict.fromkeys(n for n, fate in fates.items() if fate.end is None and not fate.given)
-            found[name] = fates
-        return found
+    def attach(self, beat: Callable[[], None] | None = None) -> dict[str, dict[str, Fate]]:
+        """Hold the blocks that earlier drivers left; for each what became of its tasks so far.
+
+        Args:
+            beat: given where the last driver may still live, on another host: no block may read from it any more.
+        """
+        found = found_blocks(self._directory, self._epoch, self._look)
+        if beat is not None:
+            for live in wait_until_accepted(found, beat):
+                self._tell(f"block {live.name} does not answer; going on without its answer")
+        self._live.update((live.name, live) for live in found)
+        return {live.name: take_stock(live) for live in found}
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -295,7 +288,8 @@ class Fleet:
         if live.folder.waiting:
             with suppress(StateError):
                 live.folder.retry()
-        for said in live.folder.news():
+        early, live.early = live.early, []
+        for said in (*early, *live.folder.news()):
             match said:
                 case Begin():
                     live.begun = True

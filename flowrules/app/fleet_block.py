@@ -10,6 +10,7 @@ from typing import Final
 from flowrules.execute.batch.patience import Waiting
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
+from flowrules.record.messages import Damaged, LogMessage
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 
@@ -38,6 +39,7 @@ class Live:
         withdrawn: since when it is out of it, by the monotonic clock.
         submitting, cancelling: its submission or its end, under way; next_at: when that goes on, by that clock.
         first_end: when, and in which answer, the batch system first said that it has ended.
+        early: what it said before the driver began to listen.
         absent: in how many answers nothing was known of it, one after another, and since when.
         lost_since: when it was known to have ended, or vanished, without having said so.
     """
@@ -59,6 +61,7 @@ class Live:
     next_at: float = 0.0
     status: BatchStatus | None = None
     first_end: tuple[float, int] | None = None
+    early: list[LogMessage | Damaged] = field(default_factory=list)
     absent: int = 0
     absent_since: float = 0.0
     lost_since: float | None = None

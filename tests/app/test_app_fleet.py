@@ -232,3 +232,29 @@ def test_a_lost_answer_is_learned_from_the_block_itself(yard):
     with yard.runner(block):
         assert of(yard.news(60), Refused) == []
     assert '"1.m"' in Path(f".flowrules/blocks/{block}/submitted").read_text()
+
+
+def test_what_the_driver_before_wrote_last_is_known_when_it_may_still_live_elsewhere(yard):
+    block = yard.block(task("1J1.1"))
+    old, beats = yard.fleet, []
+    yard.news(1)
+    with yard.runner(block) as runner:
+
+        def beat() -> None:
+            if not beats:
+                old.hand(block, [task("1J2.1")])
+            beats.append(runner.inbox())
+            runner.flush()
+
+        assert list(yard.driver().attach(beat)[block]) == ["1J1.1", "1J2.1"]
+        assert beats, "it was waited for that the block reads from nobody else"
+        old.hand(block, [task("1J3.1")])
+        assert runner.inbox() == []
+
+
+def test_a_block_keeps_its_last_grant_under_the_next_driver(yard):
+    block = yard.block()
+    assert yard.fleet.running_of(block) is None
+    yard.fleet.grant(block, 7)
+    yard.driver().attach()
+    assert yard.fleet.running_of(block) == 7
