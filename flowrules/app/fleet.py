@@ -262,7 +262,7 @@ class Fleet:
                 live.cancelling = self._batch.cancelling(live.id)
             live.next_at = now + next(live.cancelling)
         except StopIteration:
-            live.withdrawn = now
+            live.cancelling, live.withdrawn = None, now
         except BatchError as error:
             live.cancelling, live.next_at = None, now + self._every
             self._tell(f"block {live.name} could not be taken out of its queue: {error.message}")
@@ -280,7 +280,8 @@ class Fleet:
             self._ask(now)
         for live in list(self._live.values()):
             news += self._judge(live, now)
-        self._pause = QUICK if news else min(SLOW, self._pause * 1.5)
+        stepping = any(live.submitting or live.cancelling for live in self._live.values())
+        self._pause = QUICK if news or stepping else min(SLOW, self._pause * 1.5)
         return news
 
     def _read(self, live: Live, now: float) -> list[News]:
@@ -290,6 +291,7 @@ class Fleet:
                 live.folder.retry()
         early, live.early = live.early, []
         for said in (*early, *live.folder.news()):
+            live.heard = now
             match said:
                 case Begin():
                     live.begun = True

@@ -22,6 +22,9 @@ OVER: Final = "over"
 VANISHED, VANISHED_ANSWERS = 60.0, 3
 """Seconds, and answers, after which a block that never began and that nobody knows of is given up."""
 
+SILENT: Final = 300.0
+"""Seconds after which the silence of a block is worth telling."""
+
 TWICE: Final = 30.0
 """Seconds between two answers that a block has ended, before it is believed without its own word."""
 
@@ -39,6 +42,7 @@ class Live:
         withdrawn: since when it is out of it, by the monotonic clock.
         submitting, cancelling: its submission or its end, under way; next_at: when that goes on, by that clock.
         first_end: when, and in which answer, the batch system first said that it has ended.
+        heard: when it said something last; None where it has not, or where its silence was told.
         early: what it said before the driver began to listen.
         absent: in how many answers nothing was known of it, one after another, and since when.
         lost_since: when it was known to have ended, or vanished, without having said so.
@@ -61,6 +65,7 @@ class Live:
     next_at: float = 0.0
     status: BatchStatus | None = None
     first_end: tuple[float, int] | None = None
+    heard: float | None = None
     early: list[LogMessage | Damaged] = field(default_factory=list)
     absent: int = 0
     absent_since: float = 0.0
@@ -94,7 +99,16 @@ class Live:
             self.lost_since = now
         if status.state is BatchState.HELD and (was is None or was.state is not BatchState.HELD):
             return f"block {self.name} is held{': ' + status.detail if status.detail else ''}"
-        return ""
+        return self._silence(now)
+
+    def _silence(self, now: float) -> str:
+        """That a block which beats says nothing for long is told once; it is no end, as its node may be cut off."""
+        if self.heard is None or now - self.heard < SILENT or self.lost_since is not None:
+            return ""
+        self.heard = None
+        known = self.status.state.value if self.status is not None and not self.absent else "unknown"
+        minutes = f"{SILENT / 60:g} min"
+        return f"nothing was heard of block {self.name} for {minutes}; the batch system says it is {known}: waiting on"
 
     def _absent(self, now: float, every: float) -> str:
         """That nothing is known of it is no end; but a block that never began is not waited for without end."""
@@ -102,7 +116,7 @@ class Live:
             self.absent_since = now
         self.absent += 1
         if self.begun or self.lost_since is not None:
-            return ""
+            return self._silence(now)
         if self.absent < VANISHED_ANSWERS or now - self.absent_since < min(VANISHED, 2 * every):
             return ""
         self.lost_since = now

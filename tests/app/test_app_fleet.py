@@ -223,6 +223,8 @@ def test_an_id_that_vanished_is_no_end_where_the_block_had_begun(yard):
     with yard.runner(block):
         yard.machine.jobs.clear()
         assert of(yard.news(600), Over) == []
+    (told,) = [said for said in yard.said if "nothing was heard" in said]
+    assert told.endswith("the batch system says it is unknown: waiting on"), "once"
 
 
 def test_a_lost_answer_is_learned_from_the_block_itself(yard):

@@ -52,7 +52,7 @@ def test_a_submission_that_goes_wrong_is_made_once_in_the_end(campaign, fault: s
     [
         ("refuses", "block b001 was not taken: your account has expired"),
         ("fails_for_ever", "could not be submitted in 5 tries: the server is down"),
-        ("forgets", "block b003 has vanished"),
+        pytest.param("forgets", "block b003 has vanished", marks=pytest.mark.slow),
         ("breaks_scripts", "its script ended with status 5"),
     ],
 )
@@ -137,6 +137,7 @@ def test_a_block_that_is_deleted_goes_on_in_the_next(campaign) -> None:
     assert "it got SIGTERM" in box.read("said")
 
 
+@pytest.mark.slow
 def test_at_the_walltime_the_next_block_goes_on(campaign) -> None:
     box = campaign(HOLD)
     driver = held(box, "--set", "blocks.walltime=10s")
