@@ -62,6 +62,7 @@ class Task:
         made: inputs that tasks named in ``after`` make.
         need: what it occupies; expected: seconds; limit: seconds after which it is stopped (its `walltime`), or None.
         log: file for its output and error, relative to the directory.
+        last: its failure ends the run, so that the block starts nothing more.
         draft: the record as far as the driver knows it (rule, wildcards, code, params, reason, attempt, …).
     """
 
@@ -82,6 +83,7 @@ class Task:
     priority: float = 0.0
     group: str | None = None
     log: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

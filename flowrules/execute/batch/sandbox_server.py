@@ -55,12 +55,13 @@ class Server:
         while True:
             if not self._look():
                 with self.folder.gate():  # what is submitted from now on finds no server and starts one
-                    if not self._look():
+                    # a warden that was forked within the gate would keep it as long as its batch job runs
+                    if not self._look(start=False):
                         os.close(self._lock)
                         return
             time.sleep(_LOOK)
 
-    def _look(self) -> bool:
+    def _look(self, *, start: bool = True) -> bool:
         """One round; whether there is anything left."""
         queued: list[SandboxJob] = []
         running: list[SandboxJob] = []
@@ -77,7 +78,7 @@ class Server:
                 running.append(job)
             else:
                 queued.append(job)
-        if queued:
+        if queued and start:
             self._start_some(queued, running)
         return bool(queued or running)
 
