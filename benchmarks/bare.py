@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,8 @@ def bare_agents(base: Path, launcher: str, nodes: int, slots: int, size: int, si
     folder = base / "bare"
     (folder / "out").mkdir(parents=True)
     hosts = site.hosts.names[:nodes] if site else [f"node{n}" for n in range(1, nodes + 1)]
-    shape = NodeShape(slots, gpus=tuple(GpuSlot(str(n), (n,)) for n in range(slots)), gpu_variable="CUDA_VISIBLE_DEVICES")
+    gpus = tuple(GpuSlot(str(n), (n,)) for n in range(slots))
+    shape = NodeShape(slots, gpus=gpus, gpu_variable="CUDA_VISIBLE_DEVICES")
     spec = BlockSpec("bare", "b001", f"fr-bare{os.getpid()}", "n0nce", str(folder), nodes, 3600.0, shape, launcher)
     path = os.environ["PATH"]
     if site is not None:
@@ -69,6 +69,5 @@ def _work(agents: Agents, hosts: list[str], slots: int, size: int) -> float:
                 ended += 1
                 start(event.node, gpu_of.pop(event.task))
             elif isinstance(event, NodeLost):
-                print(event.why, file=sys.stderr)
-                raise RuntimeError(f"the node {event.node} was lost")
+                raise RuntimeError(f"the node {event.node} was lost: {event.why}")
     return time.perf_counter() - begun
