@@ -86,7 +86,6 @@ class CampaignLoop(Loop):
         self._to_hand: dict[str, list[Task]] = {}
         self._leave_at: float | None = None
         self._hung_up = False
-        self.refused: list[str] = []
 
     def know_block(self, block: str) -> None:
         """Tell of a block that an earlier driver left, before the run begins."""
@@ -170,7 +169,7 @@ class CampaignLoop(Loop):
             block = self._fleet.open(action.plan, action.running)
         except (UsageError, StateError) as error:
             self._observer.message(f"no block can be had: {error.message}")
-            self.refused.append(error.message)
+            self.result.refused.append(error.message)
             self._events.append(OpenRefused(now, action.plan))
             return
         self._events.append(BlockKnown(now, block, action.plan, action.running))
@@ -240,7 +239,7 @@ class CampaignLoop(Loop):
                 self._events.append(BlockOver(now, item.block))
             case Refused():
                 if item.why.final:
-                    self.refused.append(item.why.message)
+                    self.result.refused.append(item.why.message)
                 self._events.append(OpenRefused(now, item.plan))
 
     def _forget(self, name: str) -> int:

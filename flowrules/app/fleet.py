@@ -24,16 +24,14 @@ from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
-from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.blockfiles import OVER, SUBMITTED, Fate, block_names, block_path, submitted_id
 from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
-from flowrules.schedule.queues import choose
+from flowrules.schedule.queues import Offer, choose
 
 SCRIPT: Final = "job.sh"
-SUBMITTED: Final = "submitted"
-OVER: Final = "over"
-"""Files of a block: its job script; what the batch system called it; that nothing more is to be expected of it."""
+"""A block's job script."""
 
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
@@ -157,8 +155,11 @@ class Fleet:
             path = block_path(self._directory, name)
             if os.path.exists(f"{path}/{OVER}"):
                 continue
+            if not os.path.exists(f"{path}/{SCRIPT}"):  # its driver died while it made it: it was never submitted
+                write_atomically(f"{path}/{OVER}", b"")
+                continue
             folder = BlockFolder.open(path, self._epoch, self._look)
-            id = _submitted_id(path)
+            id = submitted_id(path)
             live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
             self._live[name] = live
             live.begun = folder.has_begun
@@ -180,10 +181,11 @@ class Fleet:
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
         offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
+        shown, script = self._script(block, offer)  # before there is a folder: the profile may lack something
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
-            name=f"fr-{self._campaign}-{block}",
+            name=shown.name,
             nonce=os.urandom(12).hex(),
             directory=self._directory,
             nodes=offer.nodes,
@@ -200,11 +202,16 @@ class Fleet:
             queue=offer.queue.name,
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
-        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", folder.path])
-        shown = ScriptBlock(spec.name, spec.nodes, spec.walltime, spec.queue, folder.path, self._directory)
-        write_atomically(f"{folder.path}/{SCRIPT}", render_script(profile, shown, command).encode())
+        write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
         self._live[block] = _Live(folder, plan)
         return block
+
+    def _script(self, block: str, offer: Offer) -> tuple[ScriptBlock, str]:
+        path = block_path(self._directory, block)
+        name = f"fr-{self._campaign}-{block}"
+        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory)
+        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
+        return shown, render_script(self._profile, shown, command)
 
     def _next_name(self) -> str:
         taken = [int(name[1:]) for name in (*block_names(self._directory), *self._live) if name[1:].isdigit()]
@@ -435,14 +442,6 @@ class Fleet:
         """Let go of all blocks; they go on."""
         for live in self._live.values():
             live.folder.close()
-
-
-def _submitted_id(path: str) -> str:
-    try:
-        with open(f"{path}/{SUBMITTED}", encoding="utf-8") as file:
-            return str(json.load(file)["id"])
-    except (OSError, ValueError, KeyError):
-        return ""
 
 
 def _minutes(seconds: float) -> str:

@@ -22,7 +22,7 @@ class Result:
 
     Attributes:
         done, skipped, failed, blocked: ids of jobs.
-        stranded: ids of jobs that no block could be had for.
+        stranded: ids of jobs that no block could be had for; refused: why, in words.
     """
 
     done: list[int] = field(default_factory=list)
@@ -30,6 +30,7 @@ class Result:
     failed: list[int] = field(default_factory=list)
     blocked: list[int] = field(default_factory=list)
     stranded: list[int] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     interrupted: bool = False
 
 

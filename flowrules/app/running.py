@@ -81,6 +81,10 @@ def run(source: Source, request: Request, output: Output, form: str, *, verbose:
 def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer) -> Run:
     """Runs a loaded workflow in the working directory, which it holds meanwhile."""
     begun = time.monotonic()
+    if request.batch is not None:
+        from flowrules.app.batch import settled
+
+        request = settled(request)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
     with ExitStack() as stack:
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))

@@ -224,6 +224,7 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   IFS=$' \t\n'
   cd -- "$7" || fr_fail "the working directory cannot be entered"
   export FLOWRULES_BLOCK=${marks[0]} FLOWRULES_RUN=${marks[1]} FLOWRULES_AGENT=${marks[2]}
+  mkdir -m 700 "$fr_dir/w" && export FLOWRULES_WARM=$fr_dir/w # where calls meet the processes that make them
   unset FLOWRULES_ATTEMPT
   declare -ga fr_pids=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()

@@ -137,6 +137,7 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   sweep=${3-}
   [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
   fr_bind "${2-}"
+  [[ $sweep ]] && fr_make_room "$@"
   [[ ! $sweep ]] || : >"$fr_dir/s.$lane"
   fr_now
   local began=$fr_t ended
@@ -155,6 +156,7 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   fr_times "$lane"
   [[ $fr_job ]] && fr_clean
   ((ended - began < 2000000)) || fr_memory
+  fr_warm
   fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
 }
 
@@ -169,6 +171,27 @@ fr_bind() { # fr_bound: list $1, or nothing where the node has none of these har
   [[ ! $1 || -e $fr_dir/unbound ]] && return
   : >"$fr_dir/unbound"
   printf '%s note unbound %s\n' "$fr_nonce" "$1" >&9
+}
+
+fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do that themselves (warmcall.py)
+  local word gpu path tries gpus=
+  for word; do
+    case $word in
+      FLOWRULES_GPUS=*) gpus=${word#*=} ;;
+      */warmcall.py) return ;;
+    esac
+  done
+  for gpu in ${gpus//,/ }; do
+    for path in "$fr_dir"/w/*@*; do
+      word=${path%@*}
+      [[ ,${word##*@}, == *",$gpu,"* ]] && mv -T -- "$path" "$fr_dir/w/b.${path##*@}" 2>/dev/null || continue
+      kill "${path##*@}" 2>/dev/null
+      for ((tries = 0; tries < 500; tries++)); do
+        [[ -d /proc/${path##*@} ]] || break
+        fr_nap 0.01
+      done
+    done
+  done
 }
 
 fr_await() { # fr_status: how process $1 ended; a wait that fr_stop cut short (128 + USR1) is taken up again
@@ -196,6 +219,14 @@ fr_times() { # fr_cpu: microseconds of the ended children of this process, from 
 fr_memory() { # the peak that the guard saw
   { read -r kb <"$fr_dir/m.$fr_job"; } 2>/dev/null && rm -f "$fr_dir/m.$fr_job"
   kb=${kb:-0}
+}
+
+fr_warm() { # what a call used in a warm worker (warmcall.py), which is no child of this process
+  local cpu memory
+  { read -r cpu memory <"$fr_dir/w/u.$fr_job"; } 2>/dev/null || return 0
+  : >"$fr_dir/w/u.$fr_job"
+  fr_cpu=$((fr_cpu + cpu))
+  ((memory < kb)) || kb=$memory
 }
 
 fr_clean() { # after the first process of a job has ended: what it left

@@ -10,12 +10,11 @@ from flowrules.errors import StateError
 from flowrules.model.block import BlockSpec, Task
 from flowrules.record.blockfiles import (
     Fate,
-    Past,
+    assigned,
     block_path,
     damage,
     decoded,
     epochs,
-    fates,
     held_cuts,
     inbox_path,
     log_path,
@@ -249,10 +248,4 @@ class BlockFolder:
         Raises:
             StateError: a file cannot be read.
         """
-        runs, past = self._runs(), Past.empty()
-        cuts = held_cuts(self.path, runs)
-        for run in runs:
-            follower = Follower(log_path(self.path, run), cuts.get(run))
-            for message, _ in decoded(follower, follower.poll()):
-                past.learn(message)
-        return fates(self.path, past)
+        return assigned(self.path, self._runs())
