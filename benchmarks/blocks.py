@@ -179,6 +179,7 @@ def packing(bench: Bench, site: cluster.Cluster, size: int, rounds: int, launche
     nodes = len(site.hosts.names)
     least = max(sum(times) / (nodes * SLOTS), max(times))
     jobs = [f"{number}_{seconds}" for number, seconds in enumerate(times)]
+    commands = [f"sleep {seconds}; : > out/{at}" for at, seconds in enumerate(sorted(times, reverse=True))]
     print(
         f"### packing, {size:,} sleeps of 0.05-2 s (mean {statistics.mean(times):.3f} s), {nodes} ssh hosts x {SLOTS} "
         f"slots, at least {least:.2f} s\n\n"
@@ -198,6 +199,10 @@ def packing(bench: Bench, site: cluster.Cluster, size: int, rounds: int, launche
             f"{cluster.load()} |",
             flush=True,
         )
+        bare = [bare_agents(bench.base, launcher, nodes, SLOTS, commands, site) / least for _ in range(rounds)]
+        runs = " ".join(f"{each:.3f}" for each in bare)
+        median = statistics.median(bare)
+        print(f"| bare agents, {launcher} | {median:.3f} | | {runs} | | | | | | | | {cluster.load()} |", flush=True)
     print()
 
 
@@ -223,7 +228,8 @@ def throughput(bench: Bench, site: cluster.Cluster | None, size: int, rounds: in
             f"{middle.runner.memory:.0f} | {cluster.load()} |",
             flush=True,
         )
-        rates = [bare_agents(bench.base, launcher, nodes, SLOTS, size, where) for _ in range(rounds)]
+        commands = [f": > out/{job}" for job in jobs]
+        rates = [size / bare_agents(bench.base, launcher, nodes, SLOTS, commands, where) for _ in range(rounds)]
         print(_peer(f"bare agents, {launcher}", nodes, rates), flush=True)
     if shutil.which("parallel"):
         print(_peer("GNU Parallel", 2, [_parallel(bench.base, 2 * SLOTS, size) for _ in range(rounds)]), flush=True)
