@@ -1,7 +1,7 @@
-"""A small cluster on this machine: hosts with sshd in network namespaces, and in front of them a batch system's commands.
+"""A small cluster on this machine: hosts with sshd in network namespaces, and in front of them the commands of PBS.
 
-`qsub` starts the job script on the first host as soon as it is handed in, and gives it all hosts. Everything after that is
-what happens on any cluster: flowrules' own processes, ssh or mpiexec, and agents on hosts that share only the files.
+`qsub` starts the job script on the first host as soon as it is handed in, and gives it all hosts. Everything after that
+is what happens on any cluster: flowrules' own processes, ssh or mpiexec, agents on hosts that share only the files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "execute"))
 from execute_hosts import Hosts
-from execute_hosts import missing as missing  # noqa: PLC0414 - the benchmarks ask here what hosts need
+from execute_hosts import missing as missing  # for those who ask what hosts need
 
 _QSUB = """\
 #!/bin/bash
@@ -24,7 +24,8 @@ while ! mkdir "$site/jobs/$n" 2>/dev/null; do n=$((n + 1)); done
 job=$site/jobs/$n
 cat >"$job/script"
 printf '%s\\n' "${{@: -1}}" >"$job/name"
-start="echo \\$\\$ >$job/pid; export PATH='$site/bin:$PATH' PBS_JOBID=$n.site PBS_NODEFILE=$site/nodes; exec bash $job/script"
+start="echo \\$\\$ >$job/pid; export PATH='$site/bin:$PATH' PBS_JOBID=$n.site PBS_NODEFILE=$site/nodes"
+start+="; exec bash $job/script"
 (
   setsid "$site/bin/ssh" {first} "$start" >"$job/output" 2>&1 </dev/null
   echo $? >"$job/status"
@@ -158,4 +159,3 @@ def _busy() -> float:
 def _jiffies() -> tuple[int, int]:
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return sum(fields), fields[3] + fields[4]
-

@@ -30,7 +30,7 @@ class Watch:
     """Watches, in a thread, processes by what their command lines hold.
 
     Args:
-        marks: for each kind a text; the first process of a machine's list that holds it is meant.
+        marks: for each kind a text; the oldest process that holds it is meant: what it forked holds it too.
     """
 
     def __init__(self, marks: dict[str, str], interval: float = 0.2) -> None:
@@ -58,14 +58,19 @@ class Watch:
                 self._look(self.costs[kind], pid)
 
     def _search(self, kinds: list[str]) -> None:
+        oldest: dict[str, tuple[int, int]] = {}
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:
                 words = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ")
+                if b"python" not in words.split(b" ", 1)[0]:
+                    continue
+                begun = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[19])
             except OSError:
                 continue
             for kind in kinds:
-                if self._marks[kind] in words and int(name) != os.getpid() and b"python" in words.split(b" ", 1)[0]:
-                    self._found[kind] = int(name)
+                if self._marks[kind] in words:
+                    oldest[kind] = min(oldest.get(kind, (begun, int(name))), (begun, int(name)))
+        self._found.update((kind, pid) for kind, (_, pid) in oldest.items())
 
     def _look(self, cost: Cost, pid: int) -> None:
         try:

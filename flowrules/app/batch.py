@@ -237,7 +237,7 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
         if stale:
             strangers.append(name)
         taken.add(job.id)
-        adopted[name] = Handed(job.id, draft.attempt, block, draft, stale)
+        adopted[name] = Handed(job.id, draft.attempt, block, draft.run, draft.threads, draft.reason, stale)
     return adopted, strangers
 
 

@@ -33,7 +33,6 @@ from flowrules.model.dispatch import (
 from flowrules.model.events import Ended, Kill, Slot, Start
 from flowrules.model.job import Job
 from flowrules.model.progress import JobEnded, JobStarted
-from flowrules.model.record import Record
 
 LEAVE: Final = 5.0
 """Seconds after the first interrupt in which a second one cancels the blocks instead of leaving them."""
@@ -52,9 +51,10 @@ CUT: Final = 2
 
 @dataclass(slots=True)
 class Handed:
-    """A task that a block holds: of which job, which attempt, and what it is recorded as.
+    """A task that a block holds, as far as the driver needs it: all else is the task's own, and comes back in its end.
 
     Attributes:
+        job, attempt: what it is an attempt of; run, threads, reason: as its record has them.
         stale: the job would be another today; it was cancelled, and runs anew when its end is known.
         began: when it was heard of that it started, by the monotonic clock; None before.
     """
@@ -62,7 +62,9 @@ class Handed:
     job: int
     attempt: int
     block: str
-    draft: Record
+    run: str
+    threads: int
+    reason: str
     stale: bool = False
     began: float | None = None
 
@@ -156,9 +158,10 @@ class CampaignLoop(Loop):
             else:
                 self._cannot(job, hand.attempt, error)
             return
-        self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, task.draft)
+        draft = task.draft
+        self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, draft.run, draft.threads, draft.reason)
         self._task_of[job.id] = task.name
-        self._store.remember_text(task.draft.code, self.planned.judge.fingerprints.code_text(job.rule))
+        self._store.remember_text(draft.code, self.planned.judge.fingerprints.code_text(job.rule))
         gathered = self._to_hand.setdefault(hand.block, [])
         gathered.append(task)
         if len(gathered) >= GATHERED:
@@ -233,8 +236,8 @@ class CampaignLoop(Loop):
     def _record_start(self, item: TaskStarted) -> None:
         handed = self._handed.get(item.said.task)
         if handed is not None:
-            job, draft = self.book.plan.jobs[handed.job], handed.draft
-            self._store.started(job.outputs, job.rule.name, draft.wildcards, handed.attempt, draft.run)
+            job = self.book.plan.jobs[handed.job]
+            self._store.started(job.outputs, job.rule.name, job.wildcards, handed.attempt, handed.run)
 
     def _record_end(self, item: TaskEnded) -> None:
         if item.end.task in self._told:
@@ -306,7 +309,7 @@ class CampaignLoop(Loop):
         if handed is None:
             return
         job = self.book.plan.jobs[handed.job]
-        draft, action = handed.draft, job.rule.action
+        action = job.rule.action
         handed.began = now
         self._observer.job_started(
             JobStarted(
@@ -314,9 +317,9 @@ class CampaignLoop(Loop):
                 job.label,
                 job.rule.name,
                 handed.attempt,
-                draft.threads,
+                handed.threads,
                 item.said.gpus,
-                draft.reason,
+                handed.reason,
                 f"{action.kind if action else 'nothing'} of rule {job.rule.name}",
                 "",
                 item.said.node,

@@ -94,6 +94,7 @@ class Runner:
         for event in self._agents.wait(self._clocks.patience(now, busy=self._is_busy, reads=not self._why)):
             self._heed(event, time.monotonic())
         now = time.monotonic()
+        self._do(self._desk.nodes_back(now, self._nodes.usable(now, self._desk.is_wide)))
         if self._may_act(now):
             self._finish_late(now)
             self._hand_over(now)
@@ -246,7 +247,6 @@ class Runner:
         elif isinstance(event, NodeReady):
             self._nodes.ready(event)
             self._give_orphans(now, event.node)
-            self._do(self._desk.node_back(now, event.node))
         elif isinstance(event, NodeLost):
             self._lost(event, now)
         elif isinstance(event, NodeNote):

@@ -116,7 +116,7 @@ fr_words() { # the words of a file that may take a moment to be seen from this n
 fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
   local cpus=$1 count=$2
   shift 2
-  exec 0</dev/null 1>&6 2>&6 6>&- 8>&- 9>&- {fr_idle}>&-
+  exec 0</dev/null 1>&6 2>&6 4>&- 6>&- 8>&- 9>&- {fr_idle}>&-
   export FLOWRULES_ATTEMPT=$fr_chain$fr_task
   while ((count-- > 0)); do
     export -- "$1"

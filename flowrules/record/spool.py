@@ -236,8 +236,10 @@ class BlockFolder:
             if epoch < closing.epoch:
                 continue
             follower = Follower(inbox_path(self.path, epoch))
-            for message, end in decoded(follower, follower.poll()):
-                if isinstance(message, Take) and (epoch > closing.epoch or end > closing.offset):
+            if epoch == closing.epoch:
+                follower.offset = closing.offset  # all before was read, and may be tens of thousands of tasks
+            for message, _ in decoded(follower, follower.poll()):
+                if isinstance(message, Take):
                     left.append(message.task.name)
         return tuple(left)
 

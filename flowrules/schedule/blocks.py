@@ -168,6 +168,11 @@ class Blocks:
         granted = [block.running for block in self._blocks.values()] + [running for _, running in self._asked]
         return max(0, self._max_jobs - sum(running or 0 for running in granted))
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether one more block may be asked for."""
+        return len(self._blocks) + len(self._asked) < self._shape.max and self._ungranted() != 0
+
     def has_room(self, now: float) -> bool:
         """Whether a block is on its way, or has time left for more than it holds."""
         return bool(self._asked) or any(not b.closing and b.room(now) > 0 for b in self._blocks.values())

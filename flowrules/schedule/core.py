@@ -94,7 +94,7 @@ class Scheduler:
             Ended: self._ended,
             StopAsked: self._stop,
             NodeGone: self._node_gone,
-            NodeBack: lambda event: self._room.back(event.node),
+            NodeBack: self._node_back,
             Withdrawn: self._withdrawn,
             Granted: self._granted,
             Closing: self._close,
@@ -348,6 +348,10 @@ class Scheduler:
         for job in self._jobs.open() if impossible else ():
             if self._jobs.shape[job] in impossible:
                 self._leaving.forget(job, Impossible(job))
+
+    def _node_back(self, event: NodeBack) -> None:
+        for node in (event.node, *event.more):
+            self._room.back(node)
 
     def _granted(self, event: Granted) -> None:
         if event.running is not None and event.running < 0:

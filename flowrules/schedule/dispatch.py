@@ -367,7 +367,7 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or self._blocks.has_room(now):
+        if self._is_closed() or self._refused or not self._blocks.may_grow or self._blocks.has_room(now):
             return
         ready = [job for _, _, job in self._ready if self._jobs.state(job) is State.READY]
         if not any(not self._listed[job].local for job in ready):

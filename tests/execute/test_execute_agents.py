@@ -332,6 +332,16 @@ def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
         local.agents()
 
 
+def test_hydras_descriptor_stays_open_in_the_agent_and_is_in_no_job(remote: Rig) -> None:
+    agents = remote.open()
+    agents.run(remote.nodes[0], "1J1.1", [*SH, "ls -l /proc/$$/fd"], {}, "job.log")
+    assert remote.ends(agents)["1J1.1"].exit == 0
+    assert "socket:" not in remote.log()
+    held = [pid for pid in remote.called("flowrules-agent") if os.path.exists(f"/proc/{pid}/fd/4")]
+    assert len(held) == (len(remote.nodes) if remote.launcher == "mpiexec" else 0)
+    assert agents.close(1.0)
+
+
 def test_a_descriptor_beside_the_agents(local: Rig) -> None:
     agents = local.open()
     read, write = os.pipe()
