@@ -320,7 +320,7 @@ class Fleet:
                     live.begun = True
                     if not live.id and said.batch:
                         live.submitted(said.batch)  # its submission lost the answer
-                    news.append(Began(live.name, now + live.folder.spec.walltime))
+                    news.append(Began(live.name, now + live.folder.spec.walltime - live.folder.age(said)))
                     self._tell(f"block {live.name} runs on {some(said.nodes or (said.host,))}")
                 case Started():
                     live.used = True

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from flowrules.model.block import BlockSpec
+from flowrules.model.block import BlockSpec, usable
 
 LOOK_SECONDS = 4.0
 """How old a look for a later incarnation may be when something is done outwards; the protocol allows 5."""
 
 BEAT_SECONDS = 10.0
 TICK_SECONDS = 1.0
-RESERVE_SECONDS = 60.0
-"""So long before its walltime a block ends; a tenth of it where that is less."""
 
 QUICK_POLL, SLOW_POLL = 0.2, 1.0
 FULL_DISK_SECONDS = 5.0
@@ -28,7 +26,7 @@ class Clocks:
     """
 
     def __init__(self, spec: BlockSpec, begun: float) -> None:
-        self.ends_at = begun + spec.walltime - min(RESERVE_SECONDS, spec.walltime / 10)
+        self.ends_at = begun + usable(spec.walltime)
         self.stuck_until = 0.0
         self._idle = spec.idle
         self._idle_since = begun

@@ -17,6 +17,7 @@ from typing import Final
 from flowrules.app.batch import Campaign
 from flowrules.app.book import Book
 from flowrules.app.campaign import GATHERED
+from flowrules.app.fleet_news import Over
 from flowrules.app.intake import Intake
 from flowrules.app.loop import text_of
 from flowrules.app.parts import Result
@@ -143,9 +144,14 @@ class _Submission:
                 self._hand(block, tasks)
         self._hand(block, tasks)
         if block not in self.given.where.values():
-            self._fleet.close(block)
+            self._drop(block)
             return None
         return block
+
+    def _drop(self, block: str) -> None:
+        """Give up a block that was not submitted."""
+        if any(isinstance(news, Over) for news in self._fleet.close(block)):
+            self._fleet.bury(block)
 
     def _hand(self, block: str, tasks: list[Task]) -> None:
         """Hand over what was gathered, once the texts it names are recorded."""
@@ -194,7 +200,7 @@ class _Submission:
             time.sleep(_PAUSE)
         if id is not None:
             return True
-        self._fleet.close(block)
+        self._drop(block)
         for number in [number for number, where in self.given.where.items() if where == block]:
             del self.given.task[number], self.given.where[number]
             self.given.left[NEEDS] += 1

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from flowrules.model.events import Need
 from flowrules.model.files import FileRecord
 from flowrules.model.profile import NodeShape
 from flowrules.model.record import Record
 from flowrules.model.values import Flags
+
+RESERVE: Final = 60.0
+"""Seconds before its walltime at which a block is over for jobs; a tenth of it where that is less."""
+
+
+def usable(walltime: float) -> float:
+    """Seconds of a walltime in which jobs may run."""
+    return walltime - min(RESERVE, walltime / 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
@@ -25,6 +26,7 @@ from flowrules.record.blockfiles import (
 from flowrules.record.messages import (
     Accept,
     After,
+    Begin,
     Cancel,
     Closed,
     Closing,
@@ -112,6 +114,13 @@ class BlockFolder:
     def has_begun(self) -> bool:
         """Whether a runner was ever started for it."""
         return bool(self._runs())
+
+    def age(self, begin: Begin) -> float:
+        """About how many seconds ago an incarnation began, by the clock of the file system."""
+        try:
+            return max(0.0, time.time() - os.path.getmtime(f"{self.path}/runs/{begin.incarnation:02d}/nodes"))
+        except OSError:
+            return 0.0
 
     def take(self, tasks: Iterable[Task]) -> None:
         """Hand tasks over, in one append. The caller has written down before that they belong to this block.

@@ -6,11 +6,12 @@ minute is 15 node-seconds, and occupies 0.25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import Final
 
+from flowrules.model.block import usable
 from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
 from flowrules.model.events import Need
 from flowrules.model.profile import BlockShape, NodeShape
@@ -58,8 +59,9 @@ class Block:
     jobs: int = 0
 
     def seconds_left(self, now: float) -> float:
-        """Walltime that is left; all of it for a block that has not begun."""
-        return self.plan.walltime if self.until is None else max(0.0, self.until - now)
+        """Walltime in which jobs may still run; all of it for a block that has not begun."""
+        reserve = self.plan.walltime - usable(self.plan.walltime)
+        return self.plan.walltime - reserve if self.until is None else max(0.0, self.until - reserve - now)
 
     def room(self, now: float) -> float:
         """Node-seconds it can still be handed."""
@@ -127,10 +129,13 @@ class Blocks:
             return False
         return work <= block.room(now) or not block.jobs
 
-    def emptiest(self, work: float, share: float, expected: float, now: float, left: float) -> str | None:
+    def emptiest(
+        self, work: float, share: float, expected: float, now: float, left: float, but: Collection[str]
+    ) -> str | None:
         """The block with the least to do for its size that may be handed a job.
 
         Args:
+            but: not one of these.
             left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
                 the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first.
         """
@@ -138,7 +143,7 @@ class Blocks:
         nodes += sum(plan.nodes for plan, _ in self._asked)
         best: Block | None = None
         for block in self._blocks.values():
-            if not self.takes(block.name, work, share, expected, now):
+            if block.name in but or not self.takes(block.name, work, share, expected, now):
                 continue
             part = left * block.plan.nodes / nodes * (1.0 if nodes == block.plan.nodes else AHEAD)
             shallow = not self._asked and block.nodes_held < DEPTH * block.plan.nodes

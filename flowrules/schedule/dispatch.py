@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
+from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -51,6 +52,10 @@ Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
 
 
+SPURNED: Final = 2
+"""How often a block may give a job back before it is not offered it any more."""
+
+
 class Dispatcher:
     """The driver's scheduler for batch profiles.
 
@@ -79,6 +84,7 @@ class Dispatcher:
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
         self._where: dict[int, str] = {}
         self._alone: set[int] = set()
+        self._spurned: dict[int, dict[str, int]] = {}  # how often blocks gave a job back
         self._ready: list[tuple[float, float, int]] = []
         self._blocks = Blocks(shape, max_jobs)
         self._group_block: dict[str, str] = {}
@@ -256,15 +262,17 @@ class Dispatcher:
             return LOCAL if self._local_free > 0 else None
         jobs = self._jobs
         held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
-        expected = self._listed[job].expected
+        listed = self._listed[job]
+        lasts = listed.expected if listed.limit is None else listed.limit
+        spurned = self._spurned.get(job, {})
+        but = [block for block, times in spurned.items() if times >= SPURNED]
         if held:
             (name,) = held
-            return name if self._blocks.takes(name, *self._work[job], expected, now) else None
-        group = self._listed[job].group
-        mate = self._group_block.get(group) if group is not None else None
-        if mate is not None and self._blocks.takes(mate, *self._work[job], expected, now):
+            return name if name not in but and self._blocks.takes(name, *self._work[job], lasts, now) else None
+        mate = self._group_block.get(listed.group) if listed.group is not None else None
+        if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], expected, now, self._left)
+        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -295,6 +303,8 @@ class Dispatcher:
         """A job comes back as if it had not been handed over, and with it those that were to follow it there."""
         jobs = self._jobs
         if jobs.state(job) is State.RUNNING:
+            times = self._spurned.setdefault(job, {})
+            times[self._where[job]] = times.get(self._where[job], 0) + 1
             self._take_back(job)
             jobs.attempts[job] -= 1
             jobs.move(job, State.WAITING)
@@ -373,8 +383,10 @@ class Dispatcher:
         if not any(not self._listed[job].local for job in ready):
             return
         todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
-        for plan, running in self._blocks.wanted(self._packer(todo)):
-            self._actions.append(Open(plan, running))
+        found = [Open(plan, running) for plan, running in self._blocks.wanted(self._packer(todo))]
+        self._actions += found
+        # jobs that no block of the profile can hold are left; the others have ended by then
+        self._refused = self._refused or not (found or self._where or self._blocks.any_open())
 
     def _grant(self) -> None:
         self._actions += [Grant(block, running) for block, running in self._blocks.grants()]

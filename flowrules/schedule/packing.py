@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+from flowrules.model.block import RESERVE, usable
 from flowrules.model.events import Need, NodeCapacity, SchedJob
 from flowrules.model.packing import PackedBlock, Packing, Span, Unfit
 from flowrules.model.profile import BlockShape, NodeShape
@@ -19,18 +20,11 @@ from flowrules.schedule.ranks import in_order, longest_paths
 from flowrules.schedule.room import MILLION, millionths
 from flowrules.schedule.simulate import Simulation, expected_time, simulate_blocks
 
-RESERVE: Final = 60.0
-"""Seconds before the end of its walltime at which a runner ends, or a tenth of the walltime if that is less."""
 MARGIN: Final = 1.2
 """How much longer than expected a block may take."""
 AHEAD: Final = 1.25
 """Work that is tried in one wave of blocks, as a part of what they can do at best."""
 TINY: Final = 1e-9
-
-
-def usable(walltime: float) -> float:
-    """Seconds of a walltime in which jobs may run: until then a runner lets them end."""
-    return walltime - min(RESERVE, walltime / 10)
 
 
 def pack(

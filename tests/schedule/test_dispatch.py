@@ -141,7 +141,7 @@ def test_work_of_a_block_that_is_over_goes_to_the_next() -> None:
 def test_a_block_is_not_handed_more_than_its_time_allows() -> None:
     play = Play(dispatcher(), *[job(n, need=Need(8), expected=100.0) for n in range(30)])
     play.block()
-    assert len(play.take(Hand)) == 11  # 2 nodes × 600 s × 0.95 are 1,140 node-seconds
+    assert len(play.take(Hand)) == 10  # 2 nodes × (600 s − 60 s) × 0.95 are 1,026 node-seconds
     assert play.take(Open) == []  # there may be one block only
 
 
@@ -179,6 +179,33 @@ def test_several_blocks_keep_something_back_for_whoever_is_done_first() -> None:
     blocks = [hand.block for hand in play.take(Hand)]
     assert 10 <= blocks.count("b1") <= 20 and 10 <= blocks.count("b2") <= 20
     assert len(blocks) < 40
+
+
+def test_a_job_is_not_offered_without_end_to_a_block_that_gives_it_back() -> None:
+    play = Play(dispatcher(2), job(0), job(1))
+    play.block("b1")
+    play.tell(Returned(0.0, (0,)))
+    assert play.take(Hand)[-1].block == "b1"
+    play.tell(Returned(0.0, (0,)))
+    assert [hand for hand in play.take(Hand) if hand.job == 0] == []
+    play.block("b2")
+    assert play.take(Hand) == [Hand(0, 1, "b2")]
+
+
+def test_a_job_that_lasts_longer_than_a_block_has_left_waits_for_another() -> None:
+    play = Play(dispatcher(), job(0, expected=1.0, limit=300.0))
+    play.block()
+    assert len(play.take(Hand)) == 1
+    play.now = 400.0
+    play.tell(Returned(400.0, (0,)))
+    assert play.take(Hand) == []
+
+
+def test_what_no_block_can_hold_is_left() -> None:
+    d = Dispatcher(NODE, BlockShape(nodes=2, walltime=600.0), lambda jobs: [])
+    play = Play(d, job(0, limit=9_999.0))
+    assert play.take(Finished) == [Finished()]
+    assert d.state(0) is State.READY
 
 
 def test_jobs_beside_the_driver_need_no_block() -> None:

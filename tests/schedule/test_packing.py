@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowrules.model.block import usable
 from flowrules.model.events import Need, SchedJob
 from flowrules.model.packing import PackedBlock, Packing, Span, Unfit
 from flowrules.model.profile import BlockShape, GpuSlot, NodeShape
 from flowrules.schedule.nodes import cluster_of
-from flowrules.schedule.packing import pack, usable
+from flowrules.schedule.packing import pack
 from flowrules.schedule.parting import part_jobs
 from flowrules.schedule.ranks import longest_paths
 from flowrules.schedule.simulate import simulate, simulate_blocks
