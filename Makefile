@@ -16,9 +16,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # make demo
 JOBS ?= 2
 # make bench
-SUITE ?= plan launch
+SUITE ?= plan launch blocks
 SIZE ?=
-# make test: further arguments of pytest, such as TESTS="tests/model -x"
+# make test: how many processes, and further arguments of pytest, such as TESTS="tests/model -x"
+WORKERS ?= 2
 TESTS ?=
 
 .PHONY: help setup check test demo demo-small bench docs clean
@@ -66,7 +67,7 @@ check: $(VENV)/.check
 # -rs says which tests were left out, and why. Without the packages of the demo its tests are left out too.
 test: $(VENV)/.test
 	@$(MAKE) --no-print-directory $(VENV)/.demo || echo "no packages for the chemistry here: its tests are left out"
-	$(BIN)/python -m pytest -q -rs $(TESTS)
+	$(BIN)/python -m pytest -q -rs -n $(WORKERS) $(TESTS)
 
 demo: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results -j $(JOBS)

@@ -3,6 +3,7 @@
 wf = Workflow.load("Flowfile", config={"n": 3})
 plan = wf.plan(["all"])
 outcome = plan.run(jobs=8)
+outcome = plan.run(jobs=64, profile="polaris", settings={"pbs.account": "proj"})
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flowrules.model.plan import Plan, Reason
 if TYPE_CHECKING:
     import networkx
 
+    from flowrules.app.settings import BatchSettings
     from flowrules.model.workflow import Workflow as LoadedWorkflow
     from flowrules.record.disk import Disk
 
@@ -32,6 +34,7 @@ class Outcome:
         done, failed, blocked: labels of jobs that ran, that failed, and that could not run because another failed.
         elapsed: seconds.
         interrupted: the user ended it.
+        stranded: labels of jobs that no batch job could be had for; refused: why, in sentences.
     """
 
     ok: bool
@@ -40,6 +43,8 @@ class Outcome:
     blocked: tuple[str, ...]
     elapsed: float
     interrupted: bool = False
+    stranded: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class Workflow:
@@ -143,17 +148,23 @@ class PlannedWorkflow:
         retries: int = 0,
         quiet: bool = True,
         profile: str | None = None,
+        settings: Mapping[str, object] | None = None,
+        launcher: str | None = None,
+        sandbox: bool = False,
     ) -> Outcome:
         """Runs the plan in the working directory; planned once more, since the disk may have changed meanwhile.
 
         In the main thread Ctrl-C ends the run as on the command line; in another, signals are the caller's.
 
         Args:
-            jobs: cores to use; None for all this process may use.
-            profile: only ``local`` so far.
+            jobs: cores to use; None for all this process may use. With a batch profile: most jobs at once.
+            profile: name or path of a profile; None or ``local`` for this machine.
+            settings: keys of the profile, as `--set` sets them: ``{"pbs.account": "proj"}``.
+            launcher: how work is started on nodes, in place of the profile's.
+            sandbox: emulate the profile's batch system and nodes on this machine.
 
         Raises:
-            FlowrulesError: the directory is held by another flowrules, or a mistake came up.
+            FlowrulesError: the directory is held by another flowrules, or a mistake came up, in the profile too.
         """
         import sys
 
@@ -162,11 +173,10 @@ class PlannedWorkflow:
         from flowrules.show.observers import observer_for
         from flowrules.show.output import Output
 
-        if profile not in (None, "local"):
-            raise UsageError(f"there is no profile `{profile}`", "this version runs on this machine only: `local`")
         if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
             raise UsageError(f"`jobs` is a whole number from 1, not `{jobs!r}`")
-        request = Request(self._targets, run=RunSettings(cores=jobs, keep_going=keep_going, retries=retries))
+        run = RunSettings(cores=jobs, keep_going=keep_going, retries=retries)
+        request = Request(self._targets, run=run, batch=_batch(profile, settings or {}, launcher, sandbox, jobs))
         observer = observer_for(Output.of(sys.stderr), "text", verbose=False, quiet=quiet, commands=False)
         self._disk.refresh()
         try:
@@ -185,4 +195,21 @@ class PlannedWorkflow:
             labels(result.blocked),
             done.elapsed,
             result.interrupted,
+            labels(result.stranded),
+            tuple(result.refused),
         )
+
+
+def _batch(
+    profile: str | None, settings: Mapping[str, object], launcher: str | None, sandbox: bool, jobs: int | None
+) -> BatchSettings | None:
+    """What a call says of a profile; None where it names none."""
+    from flowrules.app.settings import BatchSettings
+
+    if profile is None:
+        for name, given in (("settings", settings), ("launcher", launcher), ("sandbox", sandbox)):
+            if given:
+                raise UsageError(f"`{name}` goes with `profile`")
+        return None
+    sets = tuple(f"{key}={json.dumps(value)}" for key, value in settings.items())
+    return BatchSettings(profile, sets, launcher, sandbox, jobs)

@@ -55,8 +55,39 @@ def test_mistakes_of_a_call_are_raised(folder: Path) -> None:
     for jobs in (0, -1, "4", 1.5):
         with pytest.raises(UsageError, match="whole number from 1"):
             plan.run(jobs=jobs)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="no profile `polaris`"):
+    with pytest.raises(UsageError, match="no profile `nowhere`"):
+        plan.run(profile="nowhere")
+    with pytest.raises(UsageError, match="needs `pbs"):
         plan.run(profile="polaris")
+    with pytest.raises(UsageError, match="`sandbox` goes with `profile`"):
+        plan.run(sandbox=True)
+    with pytest.raises(FlowfileError, match="whole number"):
+        plan.run(profile="polaris", sandbox=True, settings={"blocks.nodes": "many"})
+    assert not (folder / ".flowrules").exists()
+
+
+def test_a_plan_runs_in_blocks(folder: Path) -> None:
+    plan = Workflow.load(config={"n": 3}).plan()
+    outcome = plan.run(jobs=2, profile="polaris", sandbox=True, settings={"blocks.nodes": 1, "worker_init": None})
+    assert (outcome.ok, outcome.done, outcome.stranded) == (True, ("a",), ())
+    assert (folder / "a").read_text() == "3\n"
+    assert (folder / ".flowrules/blocks/b001/over").exists()
+
+
+def test_jobs_without_a_block_are_told(folder: Path) -> None:
+    plan = Workflow.load(config={"n": 3}).plan()
+    (folder / "mine").mkdir()
+    (folder / "mine/profile.yaml").write_text("scheduler: pbs\nnode: {cpus: 2}\n")
+    (folder / "mine/job.sh.j2").write_text("#!/bin/sh\n{{ nothing }}\n")
+    outcome = plan.run(profile="./mine", sandbox=True)
+    assert (outcome.ok, outcome.done, outcome.stranded) == (False, (), ("a",))
+    assert "asks for something that is not there" in outcome.refused[0]
+    assert not (folder / ".flowrules/blocks").exists()
+
+
+def test_the_profile_local_is_this_machine(folder: Path) -> None:
+    assert Workflow.load(config={"n": 3}).plan().run(profile="local").ok
+    assert not (folder / ".flowrules/blocks").exists()
 
 
 def test_one_target_by_itself(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,16 +9,16 @@ from typing import Final
 
 from flowrules.app.campaign import CampaignLoop, Handed
 from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_block import OVER
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
 from flowrules.app.resources import NodeSizer
 from flowrules.app.setting import Setting
 from flowrules.app.settings import BatchSettings, Request
 from flowrules.app.tasks import TaskMaker, unlike
-from flowrules.errors import FlowfileError, StateError
+from flowrules.errors import FlowfileError, StateError, UsageError
 from flowrules.execute import machine
 from flowrules.execute.batch.choose import batch_system
+from flowrules.execute.jobscript import require_options
 from flowrules.execute.local import LocalExecutor
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.events import SchedJob
@@ -29,17 +28,14 @@ from flowrules.model.profile import Profile
 from flowrules.model.record import Record
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
-from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
+from flowrules.record.campaign import campaign_call, campaign_emulated, campaign_id
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.lock import HeldLock
 from flowrules.record.owner import is_local
-from flowrules.record.state import write_atomically
 from flowrules.record.store import Store
 from flowrules.schedule.dispatch import Dispatcher
 from flowrules.schedule.packing import pack
-
-CAMPAIGN: Final = f"{STATE_FOLDER}/campaign"
-"""What marks the blocks of a directory, and how they were last asked for."""
 
 SANDBOX_EVERY: Final = 1.0
 """Seconds between two questions to the sandbox, which nobody else has to share."""
@@ -73,26 +69,50 @@ def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
     """
     profile = open_profile(settings.profile, environ, settings.sets, settings.launcher)
     if settings.sandbox:
+        if profile.scheduler == "none":
+            raise UsageError(
+                f"the profile `{profile.name}` has no batch system that a sandbox could stand for",
+                "leave out `--sandbox`: its jobs run on this machine anyway",
+            )
         return replace(profile, launcher="local", options={**profile.options, "required": ()})
     return profile
 
 
+def settled(request: Request) -> Request:
+    """A call whose profile is good to run with; as one that names none where its profile means this machine.
+
+    Raises:
+        UsageError, FlowfileError: as `profile_of`, or the profile does not say all that its site demands.
+    """
+    if request.batch is None:
+        return request
+    profile = profile_of(request.batch, os.environ)
+    require_options(profile)
+    if profile.scheduler != "none":
+        return request
+    if request.batch.submit:
+        raise UsageError(f"the profile `{profile.name}` has no batch system to submit to")
+    return replace(request, batch=None)
+
+
 def hold_blocks(
     settings: BatchSettings, request: Request, lock: HeldLock, store: Store, observer: Observer
-) -> Campaign | None:
+) -> Campaign:
     """Open the profile, and find the blocks earlier drivers left; what ended in them is in the journal afterwards.
 
-    None for a profile without batch system.
+    Raises:
+        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round; or nobody
+            would stay to go on with them.
     """
+    if settings.submit or campaign_emulated(".") is not settings.sandbox:
+        refuse_beside_blocks()
     profile = profile_of(settings, os.environ)
-    if profile.scheduler == "none":
-        return None
     sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None
     fleet = Fleet(
         profile,
         batch_system(profile, sandbox),
         os.getcwd(),
-        _campaign_id(settings),
+        campaign_id(".", settings.profile, sandbox=settings.sandbox),
         lock.number,
         observer.message,
         lock.look,
@@ -135,38 +155,18 @@ def _identity(record: Record) -> tuple[object, ...]:
     return (record.rule, record.log, record.attempt, record.ended, record.status)
 
 
-def _campaign_id(settings: BatchSettings) -> str:
-    """What marks all blocks of this directory, made when first needed."""
-    known = _read_campaign()
-    said = {"id": known.get("id") or os.urandom(3).hex(), "profile": settings.profile, "sandbox": settings.sandbox}
-    if said != known:
-        write_atomically(CAMPAIGN, json.dumps(said).encode())
-    return str(said["id"])
-
-
-def _read_campaign() -> dict[str, object]:
-    try:
-        with open(CAMPAIGN, encoding="utf-8") as file:
-            said = json.load(file)
-        return said if isinstance(said, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
 def refuse_beside_blocks() -> None:
-    """A run on this machine must not run jobs that blocks of an earlier campaign may still run.
+    """A run elsewhere must not run jobs that blocks of an earlier campaign may still run.
 
     Raises:
         StateError: there are such blocks.
     """
     blocks = [name for name in block_names(".") if not os.path.exists(f"{block_path('.', name)}/{OVER}")]
     if blocks:
-        said = _read_campaign()
-        option = f"--profile {said.get('profile', 'NAME')}" + (" --sandbox" if said.get("sandbox") else "")
         few = ", ".join(blocks[:3]) + (", …" if len(blocks) > 3 else "")
         raise StateError(
             f"blocks of an earlier campaign may still run jobs here: {few}",
-            f"`flowrules {option}` goes on with them; interrupt that twice to cancel them",
+            f"`{campaign_call('.')}` goes on with them; interrupt that twice to cancel them",
         )
 
 
@@ -177,8 +177,8 @@ def packer(profile: Profile, max_jobs: int | None) -> Callable[[Sequence[SchedJo
     """What blocks a set of jobs is worth."""
 
     def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
-        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks if block.wave == 0]
+        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1)
+        return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     return blocks
 
@@ -208,7 +208,6 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
         TaskMaker(workshop, campaign.epoch),
         adopted,
         campaign.told,
-        lambda job: intake.expected(loop.planned, job),
     )
     for block in campaign.fleet.names:
         loop.know_block(block)
@@ -238,7 +237,7 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
         if stale:
             strangers.append(name)
         taken.add(job.id)
-        adopted[name] = Handed(job.id, draft.attempt, block, draft, stale)
+        adopted[name] = Handed(job.id, draft.attempt, block, draft.run, draft.threads, draft.reason, stale)
     return adopted, strangers
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from flowrules.app.fleet import Fleet
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
-from flowrules.app.loop import Loop, Parts, text_of
+from flowrules.app.loop import Loop, text_of
+from flowrules.app.parts import Parts
 from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart
@@ -32,12 +33,14 @@ from flowrules.model.dispatch import (
 from flowrules.model.events import Ended, Kill, Slot, Start
 from flowrules.model.job import Job
 from flowrules.model.progress import JobEnded, JobStarted
-from flowrules.model.record import Record
 
 LEAVE: Final = 5.0
 """Seconds after the first interrupt in which a second one cancels the blocks instead of leaving them."""
 
 KILL_GRACE: Final = 10.0
+
+GATHERED: Final = 1_000
+"""So many tasks for a block are handed over at once: tasks are large, and need not all be in memory."""
 
 BARREN: Final = 3
 """So many blocks in a row that end before a job has started are enough to ask for no more."""
@@ -48,9 +51,10 @@ CUT: Final = 2
 
 @dataclass(slots=True)
 class Handed:
-    """A task that a block holds: of which job, which attempt, and what it is recorded as.
+    """A task that a block holds, as far as the driver needs it: all else is the task's own, and comes back in its end.
 
     Attributes:
+        job, attempt: what it is an attempt of; run, threads, reason: as its record has them.
         stale: the job would be another today; it was cancelled, and runs anew when its end is known.
         began: when it was heard of that it started, by the monotonic clock; None before.
     """
@@ -58,7 +62,9 @@ class Handed:
     job: int
     attempt: int
     block: str
-    draft: Record
+    run: str
+    threads: int
+    reason: str
     stale: bool = False
     began: float | None = None
 
@@ -69,7 +75,6 @@ class CampaignLoop(Loop):
     Args:
         adopted: tasks that blocks of earlier drivers hold, by name, with the jobs of this plan.
         told: names of tasks whose ends are in the journal already.
-        expected: seconds a job is expected to take.
     """
 
     def __init__(
@@ -79,7 +84,6 @@ class CampaignLoop(Loop):
         maker: TaskMaker,
         adopted: Mapping[str, Handed],
         told: Collection[str],
-        expected: Callable[[Job], float],
     ) -> None:
         super().__init__(parts)
         self._fleet = fleet
@@ -87,13 +91,11 @@ class CampaignLoop(Loop):
         self._handed: dict[str, Handed] = dict(adopted)
         self._told = set(told)
         self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
-        self._expected_of = expected
         self._to_hand: dict[str, list[Task]] = {}
         self._cut: dict[int, int] = {}
         self._barren = 0
         self._leave_at: float | None = None
         self._hung_up = False
-        self.refused: list[str] = []
 
     def know_block(self, block: str) -> None:
         """Tell of a block that an earlier driver left, before the run begins."""
@@ -130,22 +132,23 @@ class CampaignLoop(Loop):
             return
         after = [self._task_of.get(n) for n in hand.after]
         apart = any(name is None or self._handed[name].block != hand.block for name in after)
-        if apart or not self._fleet.takes(hand.block):
+        if apart or not self._fleet.takes(hand.block):  # it may be over in this very turn
             self._events.append(Returned(time.monotonic(), (hand.job,)))
             return
         made = frozenset(path for n in hand.after for path in self.book.plan.jobs[n].outputs)
         reasons = self.book.plan.reasons[hand.job]
         try:
+            need, expected = self._intake.sized(self.planned, job, hand.attempt)
             task = self._maker.make(
                 self.planned,
                 job,
                 hand.attempt,
-                self._intake.need(self.planned, job, hand.attempt),
+                need,
                 str(reasons[0]) if reasons else "",
                 folder=self._fleet.cmd_folder(hand.block),
                 after=tuple(name for name in after if name is not None),
                 made=made,
-                expected=self._expected_of(job),
+                expected=expected,
                 group=self._intake.group(hand.job),
                 last=not self._settings.keep_going and hand.attempt > self._intake.retries(self.planned, job),
             )
@@ -155,10 +158,14 @@ class CampaignLoop(Loop):
             else:
                 self._cannot(job, hand.attempt, error)
             return
-        self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, task.draft)
+        draft = task.draft
+        self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, draft.run, draft.threads, draft.reason)
         self._task_of[job.id] = task.name
-        self._store.remember_text(task.draft.code, self.planned.judge.fingerprints.code_text(job.rule))
-        self._to_hand.setdefault(hand.block, []).append(task)
+        self._store.remember_text(draft.code, self.planned.judge.fingerprints.code_text(job.rule))
+        gathered = self._to_hand.setdefault(hand.block, [])
+        gathered.append(task)
+        if len(gathered) >= GATHERED:
+            self._hand_gathered()
 
     def _cannot(self, job: Job, attempt: int, error: Exception) -> None:
         """A job that cannot be handed over at all has failed."""
@@ -174,7 +181,7 @@ class CampaignLoop(Loop):
             block = self._fleet.open(action.plan, action.running)
         except (UsageError, StateError) as error:
             self._observer.message(f"no block can be had: {error.message}")
-            self.refused.append(error.message)
+            self.result.refused.append(error.message)
             self._events.append(OpenRefused(now, action.plan))
             return
         self._events.append(BlockKnown(now, block, action.plan, action.running))
@@ -183,19 +190,23 @@ class CampaignLoop(Loop):
         """Hands over what was gathered in this turn, then submits blocks that are new: their inbox is there before."""
         super()._start_prepared()
         if self._to_hand:
-            self._flush()
-            for block, tasks in self._to_hand.items():
-                if not self._fleet.takes(block):  # it was told to end since
-                    jobs = tuple(self._forget(task.name) for task in tasks)
-                    self._events.append(Returned(time.monotonic(), jobs))
-                    continue
-                try:
-                    self._fleet.hand(block, tasks)
-                except StateError as error:
-                    self._observer.message(f"{error.message}; trying again")
-            self._to_hand.clear()
+            self._hand_gathered()
         if not self._events:
             self._heed(self._fleet.submit(time.monotonic()), time.monotonic())
+
+    def _hand_gathered(self) -> None:
+        """Hands over what was gathered, once the texts it names are recorded."""
+        self._flush()
+        for block, tasks in self._to_hand.items():
+            if not self._fleet.takes(block):  # it was told to end since
+                jobs = tuple(self._forget(task.name) for task in tasks)
+                self._events.append(Returned(time.monotonic(), jobs))
+                continue
+            try:
+                self._fleet.hand(block, tasks)
+            except StateError as error:
+                self._observer.message(f"{error.message}; trying again")
+        self._to_hand.clear()
 
     # ── news ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,8 +236,8 @@ class CampaignLoop(Loop):
     def _record_start(self, item: TaskStarted) -> None:
         handed = self._handed.get(item.said.task)
         if handed is not None:
-            job, draft = self.book.plan.jobs[handed.job], handed.draft
-            self._store.started(job.outputs, job.rule.name, draft.wildcards, handed.attempt, draft.run)
+            job = self.book.plan.jobs[handed.job]
+            self._store.started(job.outputs, job.rule.name, job.wildcards, handed.attempt, handed.run)
 
     def _record_end(self, item: TaskEnded) -> None:
         if item.end.task in self._told:
@@ -260,7 +271,7 @@ class CampaignLoop(Loop):
                 self._events.append(BlockOver(now, item.block))
             case Refused():
                 if item.why.final:
-                    self.refused.append(item.why.message)
+                    self.result.refused.append(item.why.message)
                 self._events.append(OpenRefused(now, item.plan))
 
     def _given(self, name: str, block: str, now: float) -> int | None:
@@ -298,7 +309,7 @@ class CampaignLoop(Loop):
         if handed is None:
             return
         job = self.book.plan.jobs[handed.job]
-        draft, action = handed.draft, job.rule.action
+        action = job.rule.action
         handed.began = now
         self._observer.job_started(
             JobStarted(
@@ -306,9 +317,9 @@ class CampaignLoop(Loop):
                 job.label,
                 job.rule.name,
                 handed.attempt,
-                draft.threads,
+                handed.threads,
                 item.said.gpus,
-                draft.reason,
+                handed.reason,
                 f"{action.kind if action else 'nothing'} of rule {job.rule.name}",
                 "",
                 item.said.node,

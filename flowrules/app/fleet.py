@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from flowrules.app.fleet_block import OVER, SCRIPT, Live, minutes, some
+from flowrules.app.fleet_block import SCRIPT, Live, minutes, some
 from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.packing import taken_by
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient, Waiting
@@ -23,14 +24,17 @@ from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
-from flowrules.record.blockfiles import Fate, block_names
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
-from flowrules.schedule.queues import choose
+from flowrules.schedule.queues import Offer, choose
 
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
+
+UNATTENDED: Final = 5.0
+"""Seconds without work after which a block ends that nobody can hand more to."""
 
 QUARANTINE: Final = 150.0
 """Seconds until processes of a block that did not say that it reaped them are dead: their lease, and some more."""
@@ -124,20 +128,27 @@ class Fleet:
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None) -> str:
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
+
+        Args:
+            after: submitted blocks that have to be over before; None where a driver stays and sees to that.
 
         Raises:
             UsageError: no queue takes such a block.
             StateError: the folder cannot be made.
         """
         profile = self._profile
-        offer = choose(profile, plan.nodes, plan.walltime)
+        taken = taken_by([live.folder.spec.queue for live in self._live.values()])
+        offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
+        shown, script = self._script(
+            block, offer, after or ()
+        )  # before there is a folder: the profile may lack something
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
-            name=f"fr-{self._campaign}-{block}",
+            name=shown.name,
             nonce=os.urandom(12).hex(),
             directory=self._directory,
             nodes=offer.nodes,
@@ -146,19 +157,31 @@ class Fleet:
             launcher=self._launcher,
             worker_init=profile.worker_init,
             running=running,
-            idle=profile.blocks.idle,
+            idle=profile.blocks.idle if after is None else UNATTENDED,
             latency_wait=profile.latency_wait,
             hash_limit=self._hash_limit,
             keep_incomplete=self._keep_incomplete,
             python=sys.executable,
             queue=offer.queue.name,
+            after=tuple(after or ()),
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
-        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", folder.path])
-        shown = ScriptBlock(spec.name, spec.nodes, spec.walltime, spec.queue, folder.path, self._directory)
-        write_atomically(f"{folder.path}/{SCRIPT}", render_script(profile, shown, command).encode())
+        write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
         self._live[block] = Live(folder, plan)
         return block
+
+    def submission(self, block: str) -> str | None:
+        """What the batch system calls a block; "" while that is not known, None where it does not take it now."""
+        live = self._live.get(block)
+        return None if live is None else live.id or (None if live.full else "")
+
+    def _script(self, block: str, offer: Offer, after: Sequence[str]) -> tuple[ScriptBlock, str]:
+        path = block_path(self._directory, block)
+        name = f"fr-{self._campaign}-{block}"
+        depend = ":".join(["afterany", *(self._live[other].id for other in after)]) if after else ""
+        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory, depend)
+        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
+        return shown, render_script(self._profile, shown, command)
 
     def _next_name(self) -> str:
         taken = [int(name[1:]) for name in (*block_names(self._directory), *self._live) if name[1:].isdigit()]

@@ -10,14 +10,13 @@ from typing import Final
 from flowrules.execute.batch.patience import Waiting
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
+from flowrules.record.blockfiles import SUBMITTED
 from flowrules.record.messages import Damaged, LogMessage
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 
 SCRIPT: Final = "job.sh"
-SUBMITTED: Final = "submitted"
-OVER: Final = "over"
-"""Files of a block: its job script; what the batch system called it; that nothing more is to be expected of it."""
+"""A block's job script."""
 
 VANISHED, VANISHED_ANSWERS = 60.0, 3
 """Seconds, and answers, after which a block that never began and that nobody knows of is given up."""
@@ -121,15 +120,6 @@ class Live:
             return ""
         self.lost_since = now
         return f"block {self.name} has vanished: the batch system knows nothing of {self.id}"
-
-
-def submitted_id(path: str) -> str:
-    """What the batch system calls the block of a folder; "" where that is not known."""
-    try:
-        with open(f"{path}/{SUBMITTED}", encoding="utf-8") as file:
-            return str(json.load(file)["id"])
-    except (OSError, ValueError, KeyError):
-        return ""
 
 
 def minutes(seconds: float) -> str:

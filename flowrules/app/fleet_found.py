@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from flowrules.app.fleet_block import OVER, SCRIPT, Live, submitted_id
+from flowrules.app.fleet_block import SCRIPT, Live
 from flowrules.model.dispatch import BlockPlan
-from flowrules.record.blockfiles import Fate, block_names, block_path
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, submitted_id
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 

@@ -68,9 +68,14 @@ class Intake:
         """The group of a job of the last plan."""
         return self._groups[number] if number < len(self._groups) else None
 
-    def expected(self, planned: Planned, job: Job) -> float:
-        """Seconds a job is expected to take: what its rule took before, else its walltime, else one."""
-        return self._expect(job, self._sized(planned, job, 1)[1])
+    def sized(self, planned: Planned, job: Job, attempt: int) -> tuple[Need, float]:
+        """What a job occupies, and the seconds it is expected to take: what its rule took, else its walltime, else one.
+
+        Raises:
+            FlowfileError: it asks for more than there is.
+        """
+        need, limit = self._sized(planned, job, attempt)
+        return need, self._expect(job, limit)
 
     def _expect(self, job: Job, limit: float | None) -> float:
         known = self._expected.get(job.rule.name, limit)

@@ -8,14 +8,10 @@ plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
 
-from flowrules.app.attempt import Attempt, Workshop
-from flowrules.app.book import Book, Key
-from flowrules.app.intake import Intake
-from flowrules.app.settings import RunSettings
+from flowrules.app.attempt import Attempt
+from flowrules.app.book import Book
+from flowrules.app.parts import Parts, Result
 from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
 from flowrules.model.dispatch import DispatchAction, DispatchEvent
@@ -36,10 +32,7 @@ from flowrules.model.order import Outcome
 from flowrules.model.plan import Decision
 from flowrules.model.progress import JobEnded, JobStarted
 from flowrules.model.record import Record
-from flowrules.plan.build import Planned, protected_outputs
-from flowrules.ports import Executor, Observer
-from flowrules.record.disk import Disk
-from flowrules.record.store import Store
+from flowrules.plan.build import protected_outputs
 from flowrules.show.text import counted
 
 TAIL_LINES = 20
@@ -51,52 +44,6 @@ LATE_PAUSE = 0.2
 
 REPLAN_SHARE = 5.0
 """A DAG is derived again at once when nothing else can start, else after so many times the time it took last."""
-
-
-@dataclass(slots=True)
-class Result:
-    """What a run came to.
-
-    Attributes:
-        done, skipped, failed, blocked: ids of jobs.
-        stranded: ids of jobs that no block could be had for.
-    """
-
-    done: list[int] = field(default_factory=list)
-    skipped: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
-    blocked: list[int] = field(default_factory=list)
-    stranded: list[int] = field(default_factory=list)
-    interrupted: bool = False
-
-
-class Decider(Protocol):
-    """What decides: a machine's scheduler, or the dispatcher of a campaign."""
-
-    def advance(self, event: Any, /) -> Sequence[Any]:  # noqa: ANN401 - the events and actions it knows are its own
-        """What is to be done after an event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a loop is put together from.
-
-    Attributes:
-        replan: derives the DAG again.
-        beat: what is to be called every so many seconds.
-    """
-
-    planned: Planned
-    replan: Callable[[frozenset[Key]], Planned]
-    scheduler: Decider
-    executor: Executor
-    workshop: Workshop
-    intake: Intake
-    store: Store
-    disk: Disk
-    observer: Observer
-    settings: RunSettings
-    beat: tuple[Callable[[], None], float]
 
 
 class Loop:

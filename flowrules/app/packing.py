@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from flowrules.app.book import Book
 from flowrules.app.intake import Intake
 from flowrules.app.resources import NodeSizer
@@ -10,7 +13,7 @@ from flowrules.model.packing import Packing
 from flowrules.model.profile import Profile
 from flowrules.plan.build import Planned
 from flowrules.schedule.packing import pack
-from flowrules.schedule.queues import choose
+from flowrules.schedule.queues import Taken, choose
 from flowrules.show.packing import ShownBlock
 
 
@@ -26,10 +29,20 @@ def packed(planned: Planned, request: Request, profile: Profile) -> tuple[Packin
     max_jobs = request.batch.max_jobs if request.batch is not None else None
     packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
     shown = []
+    queues: list[str] = []
     for block in packing.blocks:
-        offer = choose(profile, block.nodes, block.walltime)
+        if block.wave:  # those before are over by then
+            queues = []
+        offer = choose(profile, block.nodes, block.walltime, taken_by(queues))
+        queues.append(offer.queue.name)
         shown.append(ShownBlock(block, offer.queue.name, offer.nodes, offer.walltime, offer.spare))
     return packing, shown
+
+
+def taken_by(queues: Sequence[str]) -> dict[str, Taken]:
+    """What a campaign's own blocks take of the limits of queues, a name for each block."""
+    counts = Counter(queues)
+    return {name: Taken(count, count) for name, count in counts.items()}
 
 
 def machine_of(profile: Profile, *, sandbox: bool) -> str:

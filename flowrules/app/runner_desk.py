@@ -170,9 +170,13 @@ class Desk:
         """A node takes no tasks, for the time being or for good."""
         return self._advance(NodeGone(now, node, waited))
 
-    def node_back(self, now: float, node: str) -> list[Move]:
-        """A node takes tasks."""
-        return self._advance(NodeBack(now, node))
+    def nodes_back(self, now: float, nodes: Sequence[str]) -> list[Move]:
+        """Nodes take tasks."""
+        return self._advance(NodeBack(now, nodes[0], tuple(nodes[1:]))) if nodes else []
+
+    def is_wide(self) -> bool:
+        """Whether a task of several nodes waits."""
+        return any(task.need.nodes > 1 for task in self.waiting.values())
 
     def close(self, now: float) -> list[Move]:
         """Nothing starts any more: all that waits goes back."""

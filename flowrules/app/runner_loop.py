@@ -44,7 +44,9 @@ class Runner:
         self._agents = agents
         self._clocks = Clocks(spec, begun)
         self._desk = Desk(spec, hosts, self._clocks.ends_at, block.past)
-        self._bench = Bench(spec, Disk("."), block.past.ended.values())
+        before = block.ends_before()
+        self._desk.have(before)
+        self._bench = Bench(spec, Disk("."), block.past.ended.values(), before.values())
         self._nodes = Nodes(block, hosts, begun + QUARANTINE_SECONDS)
         self._works: dict[str, Work] = {}
         self._awaiting: list[Work] = []
@@ -92,6 +94,7 @@ class Runner:
         for event in self._agents.wait(self._clocks.patience(now, busy=self._is_busy, reads=not self._why)):
             self._heed(event, time.monotonic())
         now = time.monotonic()
+        self._do(self._desk.nodes_back(now, self._nodes.usable(now, self._desk.is_wide)))
         if self._may_act(now):
             self._finish_late(now)
             self._hand_over(now)
@@ -141,7 +144,7 @@ class Runner:
             self._close("it was told to", now, grace=stop.grace)
         elif self._block.past.closing is not None:
             self._close(self._block.past.closing.why, now, grace=0.0)
-        self._do(self._desk.take(now, [message.task for message in messages if isinstance(message, say.Take)]))
+        self._do(self._desk.take(now, [self._bench.expecting(m.task) for m in messages if isinstance(m, say.Take)]))
         for message in messages:
             self._obey(message, now)
         if messages:
@@ -244,7 +247,6 @@ class Runner:
         elif isinstance(event, NodeReady):
             self._nodes.ready(event)
             self._give_orphans(now, event.node)
-            self._do(self._desk.node_back(now, event.node))
         elif isinstance(event, NodeLost):
             self._lost(event, now)
         elif isinstance(event, NodeNote):

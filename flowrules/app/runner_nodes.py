@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from flowrules.app.runner_work import Work, draft_of
@@ -12,6 +12,9 @@ from flowrules.model.agent import NodeLost, NodeReady, TaskEnded
 from flowrules.model.block import Task
 from flowrules.model.events import Slot
 from flowrules.record.spool_runner import QUARANTINE_SECONDS, RunnerFolder
+
+GATHER_SECONDS = 30.0
+"""For how long at most the first nodes wait for the others where tasks need several."""
 
 
 class Nodes:
@@ -32,6 +35,8 @@ class Nodes:
         self._block = block
         self._quarantine_ends = quarantine_ends
         self._ready: dict[str, NodeReady] = {}
+        self._new: list[str] = []
+        self._gather_until = 0.0
         self._swept: set[str] = set()
         self._losses: dict[str, int] = {}
         self._sick: set[str] = set()
@@ -49,10 +54,27 @@ class Nodes:
         """A node takes tasks; its agent has made sure that nothing older runs there."""
         self._ready[event.node] = event
         self._swept.add(event.node)
+        self._new.append(event.node)
+
+    def usable(self, now: float, is_wide: Callable[[], bool]) -> list[str]:
+        """Nodes that got ready and may be given tasks from now on.
+
+        Where a task of several nodes waits (``is_wide``), nodes are used when all of them have answered, or after a
+        while: taken as they come, each would be given to a small task that should have gone later.
+        """
+        if not self._new:
+            return []
+        self._gather_until = self._gather_until or now + GATHER_SECONDS
+        answered = self._swept.union(self._losses)
+        if now < self._gather_until and not answered.issuperset(self.names) and is_wide():
+            return []
+        new, self._new = self._new, []
+        return new
 
     def lost(self, event: NodeLost, works: Sequence[Work], now: float) -> bool:
         """A node is gone with what ran there. Whether it is worth to start its agent anew, which is so once."""
         self._ready.pop(event.node, None)
+        self._new = [node for node in self._new if node != event.node]
         count = self._losses[event.node] = self._losses.get(event.node, 0) + 1
         until = now if event.reaped else now + QUARANTINE_SECONDS
         for work in works:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from flowrules.app.hooks import run_hooks
 from flowrules.app.intake import Intake
-from flowrules.app.loop import Loop, Result
+from flowrules.app.loop import Loop
+from flowrules.app.parts import Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.setting import Setting
@@ -80,6 +81,10 @@ def run(source: Source, request: Request, output: Output, form: str, *, verbose:
 def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer) -> Run:
     """Runs a loaded workflow in the working directory, which it holds meanwhile."""
     begun = time.monotonic()
+    if request.batch is not None:
+        from flowrules.app.batch import settled
+
+        request = settled(request)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
     with ExitStack() as stack:
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
@@ -110,7 +115,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         else:
             result = Result()
         done = Run(result, plan_in_the_end, time.monotonic() - begun)
-        observer.finished(RunSummary(done.elapsed, result.interrupted))
+        observer.finished(RunSummary(done.elapsed, result.interrupted, handed=result.handed))
         return done
 
 
@@ -124,6 +129,10 @@ def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer
 
 
 def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan]:
+    if campaign is not None and campaign.settings.submit:
+        from flowrules.app.submitting import submit
+
+        return submit(campaign, setting), setting.planned.plan
     store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
     guard = start_guard(setting.run_id, [lock.fileno()])
     setting.stack.callback(guard.close)

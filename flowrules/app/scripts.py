@@ -10,7 +10,7 @@ from flowrules.app.batch import profile_of
 from flowrules.app.packing import machine_of, packed
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
-from flowrules.errors import FlowrulesError
+from flowrules.errors import FlowrulesError, UsageError
 from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.record.blockfiles import block_path
 from flowrules.record.store import Store
@@ -27,6 +27,8 @@ def write_scripts(source: Source, request: Request, output: Output, folder: str)
     """
     assert request.batch is not None
     profile = profile_of(request.batch, os.environ)
+    if profile.scheduler == "none":
+        raise UsageError(f"the profile `{profile.name}` has no batch system, and so no job scripts")
     disk = disk_of(source)
     planned = plan(load(source, disk), request, disk, Store.open(read_only=True))
     packing, shown = packed(planned, request, profile)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flowrules.app.attempt import Workshop
 from flowrules.app.intake import Intake
-from flowrules.app.loop import Decider, Parts
+from flowrules.app.parts import Decider, Parts
 from flowrules.app.session import replanner
 from flowrules.app.settings import Request
 from flowrules.execute import machine

@@ -32,6 +32,7 @@ class TaskMaker:
         self._workshop = workshop
         self._epoch = epoch
         self._made: dict[int, int] = {}
+        self._preparers: dict[str, Preparer] = {}  # of each folder; it remembers where programs are
 
     def make(
         self,
@@ -64,11 +65,12 @@ class TaskMaker:
         slot = Slot(need.cores)
         drafted, values = workshop.draft(planned, job, attempt, slot, reason, inputs, MPIRUN)
         order = replace(drafted.order, attempt=number)  # private files of two tasks of one job do not share a name
-        scratch = Scratch(folder)
         if isinstance(order.action, CallAction):
-            launch = call_launch(order, order.action, sys.executable, scratch)
+            launch = call_launch(order, order.action, sys.executable, Scratch(folder))
         else:
-            launch = Preparer(sys.executable, scratch).prepare(order)
+            if folder not in self._preparers:
+                self._preparers[folder] = Preparer(sys.executable, Scratch(folder))
+            launch = self._preparers[folder].prepare(order)
         limit = values.resources.get("walltime")
         return Task(
             name=f"{self._epoch}J{job.id}.{number}",

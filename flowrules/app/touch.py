@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flowrules.app.loop import Result
+from flowrules.app.parts import Result
 from flowrules.model.files import FileRecord
 from flowrules.model.plan import Decision
 from flowrules.model.progress import JobEnded

@@ -36,6 +36,15 @@ def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: st
     ]
 
 
+def complete_launchers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ways to start work on nodes."""
+    from click.shell_completion import CompletionItem
+
+    from flowrules.load.profile_keys import LAUNCHERS
+
+    return [CompletionItem(name) for name in LAUNCHERS if name.startswith(incomplete)]
+
+
 def _offer(ctx: click.Context, incomplete: str, *, whole: bool) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

@@ -21,6 +21,7 @@ INTERRUPTED, BUG = 130, 70
 COMMANDS = {
     "run": ("run", "Make targets: plan, then run what is needed (the default command)."),
     "dag": ("dag", "Draw the DAG of jobs, rules or files."),
+    "status": ("status", "Show who drives here, how far it is, and what the blocks do."),
     "summary": ("look", "Show the state of every output."),
     "history": ("look", "Show what ran when, how long and why."),
     "lint": ("edit", "Report mistakes and risky habits in a Flowfile."),

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flowrules.app.settings import Source
+from flowrules.cli.completing import complete_launchers
 from flowrules.cli.texts import Helped
 from flowrules.errors import UsageError
 from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
@@ -118,7 +119,8 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def overriding(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--set` and `--launcher`."""
     text = "Set a key of the profile; dotted keys, YAML values. May be repeated."
-    function = click.option("--launcher", metavar="NAME", help="Set how work is started on nodes.")(function)
+    launcher = "Set how work is started on nodes: local, ssh, mpiexec or parallel."
+    function = click.option("--launcher", metavar="NAME", shell_complete=complete_launchers, help=launcher)(function)
     return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=text)(function)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from flowrules.app.settings import BatchSettings, Request, RunSettings
-from flowrules.cli.completing import complete_rules, complete_targets
+from flowrules.cli.completing import complete_profiles, complete_rules, complete_targets
 from flowrules.cli.options import (
     FILE,
     FOLDER,
@@ -52,7 +53,7 @@ SECTIONS = {
         "set_resources",
         "set_threads",
     ),
-    "Where it runs": ("profile", "sets", "launcher", "sandbox", "local_cores", "write_scripts"),
+    "Where it runs": ("profile", "sets", "launcher", "sandbox", "submit", "local_cores", "write_scripts"),
     "What is shown": ("print_commands", "quiet", "verbose", "form", "log_file", "help"),
 }
 
@@ -64,7 +65,8 @@ SECTIONS = {
     "--jobs",
     callback=number(1),
     metavar="N",
-    help="Use N cores (default: all this process may use); threads of jobs count.",
+    help="Use N cores (default: all this process may use); threads of jobs count. With a batch profile: "
+    "run N jobs at once (default: as many as fit).",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would run and why; run nothing, write nothing.")
 @click.option(
@@ -134,9 +136,16 @@ SECTIONS = {
     metavar="SECONDS",
     help="How long an output may take to appear.",
 )
-@click.option("--profile", metavar="NAME", help="Run in batch jobs as this profile (a name or path) says.")
+@click.option(
+    "--profile",
+    metavar="NAME or PATH",
+    envvar="FLOWRULES_PROFILE",
+    shell_complete=complete_profiles,
+    help="Run where and how this profile says (default: $FLOWRULES_PROFILE; `local` is this machine).",
+)
 @overriding
 @click.option("--sandbox", is_flag=True, help="Emulate the profile's batch system and nodes on this machine.")
+@click.option("--submit", is_flag=True, help="Hand all to the batch system, block after block, and leave no driver.")
 @click.option(
     "--local-cores",
     type=str,
@@ -251,13 +260,22 @@ def _batch(options: dict[str, Any]) -> BatchSettings | None:
     """What the call says of a profile; None where it names none."""
     profile = options.pop("profile")
     sets, launcher, sandbox = options.pop("sets"), options.pop("launcher"), options.pop("sandbox")
-    local_cores = options.pop("local_cores")
-    if profile is None:
-        for option, given in (("--set", sets), ("--launcher", launcher), ("--sandbox", sandbox)):
+    local_cores, submit = options.pop("local_cores"), options.pop("submit")
+    if not profile:
+        others = (
+            ("--set", sets),
+            ("--launcher", launcher),
+            ("--sandbox", sandbox),
+            ("--submit", submit),
+            ("--local-cores", local_cores),
+        )
+        for option, given in others:
             if given:
                 raise UsageError(f"`{option}` goes with `--profile`", "`flowrules profiles list` names profiles")
         return None
-    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores)
+    if "/" in profile and options["directory"] is not None:  # files of the call are looked for where the user stands
+        profile = os.path.abspath(profile)
+    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit)
 
 
 def _triggers(text: str | None) -> frozenset[str]:

@@ -11,8 +11,8 @@
 #     stdout   NONCE ready HOST BOOT CPUS MEMORY | alive | end … | note TEXT | fail TEXT | reaped COUNT
 #              NONCE end TASK STATUS STARTED ENDED CPU MEMORY FLAGS      times in microseconds, memory in kB
 #
-# Every line is one write of at most 2 kB. Descriptor 9 is the runner, 8 the node's log, 7 the guard; jobs have none
-# of them.
+# Every line is one write of at most 2 kB. Descriptor 9 is the runner, 8 the node's log, 7 the guard, 4 Hydra; jobs have
+# none of them.
 
 fr_sample() { # memory of each process group of this session, summed, where it is more than before: $fr_dir/m.GROUP
   local p s group pid kb
@@ -185,11 +185,14 @@ fr_fail() {
   exit 1
 }
 
-fr_close_others() { # descriptors that a launcher left open are not for jobs
-  local fd
+# Descriptors that a launcher left open are not for jobs. One stays open in this process, as 4: Hydra's proxy, whose client
+# closes its own before it ends, asks for it over and over again from then on, and keeps a core of the node busy with that.
+fr_close_others() {
+  local fd=${PMI_FD-}
+  if [[ $fd && -e /proc/$$/fd/$fd ]]; then eval "exec 4>&$fd"; else exec 4>&-; fi
   for fd in /proc/$$/fd/*; do
     fd=${fd##*/}
-    ((fd <= 2 || fd == 9 || fd == 255)) || eval "exec $fd>&-"
+    ((fd <= 2 || fd == 4 || fd == 9 || fd == 255)) || eval "exec $fd>&-"
   done # errors are not sent away: that would keep a copy of descriptor 2, and it be closed here
 }
 
@@ -218,12 +221,13 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   cd -- "$7" || fr_fail "the working directory cannot be entered"
   exec 8>>"$fr_run/node-${fr_agent%.*}.log" || fr_fail "the log of the node cannot be written"
   set +eu
-  eval "$init" 0</dev/null 7>&- 8>&- 9>&-
+  eval "$init" 0</dev/null 4>&- 7>&- 8>&- 9>&-
   set +eufxvn +o posix
   shopt -u nullglob failglob dotglob
   IFS=$' \t\n'
   cd -- "$7" || fr_fail "the working directory cannot be entered"
   export FLOWRULES_BLOCK=${marks[0]} FLOWRULES_RUN=${marks[1]} FLOWRULES_AGENT=${marks[2]}
+  mkdir -m 700 "$fr_dir/w" && export FLOWRULES_WARM=$fr_dir/w # where calls meet the processes that make them
   unset FLOWRULES_ATTEMPT
   declare -ga fr_pids=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()
@@ -245,7 +249,7 @@ fr_guarded() { # starts the guard, in a session of its own so that what ends thi
   text=$(declare -f fr_watch fr_sample fr_sweep fr_marks fr_is_ours fr_nap)
   text+="; fr_mark=$fr_mark fr_agent=$fr_agent fr_session=$fr_session fr_guard=0 fr_dir=$fr_dir; fr_watch"
   exec 7> >(
-    exec 1>/dev/null 2>&1 9>&- {fr_idle}>&-
+    exec 1>/dev/null 2>&1 4>&- 9>&- {fr_idle}>&-
     command -v setsid >/dev/null && exec setsid bash --norc --noprofile -c "$text" flowrules-guard
     exec bash --norc --noprofile -c "$text" flowrules-guard
   )

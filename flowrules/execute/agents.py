@@ -85,15 +85,13 @@ class Agents:
     ) -> None:
         for host in hosts:
             launchers.check_host(host)
-        self.mark = f"{spec.campaign}.{spec.block}.{incarnation}"
-        launchers.check_name(self.mark)
+        launchers.check_name(mark := f"{spec.campaign}.{spec.block}.{incarnation}")
+        self.mark = mark
         self._spec = spec
         self._folder = os.path.abspath(folder)
         self._run = os.path.join(self._folder, "runs", f"{incarnation:02d}")
-        self._lease = lease
-        self._grace = grace
-        self._most = most_starting
-        self._start_limit = start_limit
+        self._lease, self._grace = lease, grace
+        self._most, self._start_limit = most_starting, start_limit
         self._flavour = flavour
         self._options = options
         self._files = 0
@@ -184,16 +182,16 @@ class Agents:
 
     def wait(self, timeout: float | None) -> list[AgentEvent]:
         """What happened; waits for it up to some seconds, without end for None, or until `wake`."""
-        reactor = self._open_reactor()
         end = None if timeout is None else time.monotonic() + timeout
-        while True:
+        while (reactor := self._reactor) is not None:
             left = 1.0 if end is None else min(1.0, max(0.0, end - time.monotonic()))
             reactor.poll(0.0 if self._events else left)
             self._look_at_clocks()
             self._start_some()
             if self._events or reactor.take_wake() or (end is not None and time.monotonic() >= end):
-                events, self._events = self._events, []
-                return events
+                break
+        events, self._events = self._events, []
+        return events
 
     def wake(self) -> None:
         """End a `wait`, or the next one; may be called in a signal handler or a callback of `watch`."""
@@ -233,10 +231,12 @@ class Agents:
         for node in self._nodes.values():
             self._drop(node)
         self._feeder.close()
-        self._feeder = None
+        self._feeder = self._reactor = None
+        reactor.close()
         if self._guard is not None:
             self._guard.close()
         os.close(self._noise)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         return all(node.reaped for node in self._nodes.values())
 
     def node_log(self, node: str) -> str:
@@ -376,10 +376,10 @@ class Agents:
 
 
 def _agent_text(launcher: str) -> str:
-    folder = files("flowrules.execute")
     names = ["attempt.sh", "agent.sh", *(["relay.sh"] if launcher == "parallel" else [])]
-    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
-    return "\n".join([*texts, 'fr_main "$@"'])
+    return "\n".join(
+        [*(files("flowrules.execute").joinpath(name).read_text("utf-8") for name in names), 'fr_main "$@"']
+    )
 
 
 def installed_flavour() -> Flavour:

@@ -53,12 +53,15 @@ fr_precedes() { # whether a chain $1 has a name like $2 (NAME.NUMBER) with a low
   [[ $x != *[!0-9]* && $x ]] && ((10#$x < 10#${2##*.}))
 }
 
-fr_sweep() { # kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die
+# Kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die. What the kernel
+# knew of before file $3 was written is passed over unread, which on a node with many processes is most of the cost.
+fr_sweep() {
   local p found clean=0 look
   local -A killed=()
   for ((look = 0; clean < $2 && look < 200; look++)); do
     found=
     for p in /proc/[0-9]*; do
+      [[ ${3-} && $3 -nt $p ]] && continue
       p=${p#/proc/}
       ((p == $$ || p == BASHPID || p == fr_guard)) && continue
       fr_marks "$p" && "$1" || continue
@@ -113,7 +116,7 @@ fr_words() { # the words of a file that may take a moment to be seen from this n
 fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
   local cpus=$1 count=$2
   shift 2
-  exec 0</dev/null 1>&6 2>&6 6>&- 8>&- 9>&- {fr_idle}>&-
+  exec 0</dev/null 1>&6 2>&6 4>&- 6>&- 8>&- 9>&- {fr_idle}>&-
   export FLOWRULES_ATTEMPT=$fr_chain$fr_task
   while ((count-- > 0)); do
     export -- "$1"
@@ -134,6 +137,8 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   sweep=${3-}
   [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
   fr_bind "${2-}"
+  [[ $sweep ]] && fr_make_room "$@"
+  [[ ! $sweep ]] || : >"$fr_dir/s.$lane"
   fr_now
   local began=$fr_t ended
   if [[ ! $flags ]]; then
@@ -151,6 +156,7 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   fr_times "$lane"
   [[ $fr_job ]] && fr_clean
   ((ended - began < 2000000)) || fr_memory
+  fr_warm
   fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
 }
 
@@ -165,6 +171,27 @@ fr_bind() { # fr_bound: list $1, or nothing where the node has none of these har
   [[ ! $1 || -e $fr_dir/unbound ]] && return
   : >"$fr_dir/unbound"
   printf '%s note unbound %s\n' "$fr_nonce" "$1" >&9
+}
+
+fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do that themselves (warmcall.py)
+  local word gpu path tries gpus=
+  for word; do
+    case $word in
+      FLOWRULES_GPUS=*) gpus=${word#*=} ;;
+      */warmcall.py) return ;;
+    esac
+  done
+  for gpu in ${gpus//,/ }; do
+    for path in "$fr_dir"/w/*@*; do
+      word=${path%@*}
+      [[ ,${word##*@}, == *",$gpu,"* ]] && mv -T -- "$path" "$fr_dir/w/b.${path##*@}" 2>/dev/null || continue
+      kill "${path##*@}" 2>/dev/null
+      for ((tries = 0; tries < 500; tries++)); do
+        [[ -d /proc/${path##*@} ]] || break
+        fr_nap 0.01
+      done
+    done
+  done
 }
 
 fr_await() { # fr_status: how process $1 ended; a wait that fr_stop cut short (128 + USR1) is taken up again
@@ -194,6 +221,14 @@ fr_memory() { # the peak that the guard saw
   kb=${kb:-0}
 }
 
+fr_warm() { # what a call used in a warm worker (warmcall.py), which is no child of this process
+  local cpu memory
+  { read -r cpu memory <"$fr_dir/w/u.$fr_job"; } 2>/dev/null || return 0
+  : >"$fr_dir/w/u.$fr_job"
+  fr_cpu=$((fr_cpu + cpu))
+  ((memory < kb)) || kb=$memory
+}
+
 fr_clean() { # after the first process of a job has ended: what it left
   local until
   fr_now
@@ -211,7 +246,7 @@ fr_clean() { # after the first process of a job has ended: what it left
     fr_sweep fr_is_task 2 || :
     flags=killed
   elif [[ $sweep ]]; then
-    fr_sweep fr_is_task 1 || :
+    fr_sweep fr_is_task 1 "$fr_dir/s.$lane" || :
     ((fr_swept == 0)) || flags=left
   fi
 }

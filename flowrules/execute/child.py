@@ -1,4 +1,5 @@
-"""Where Python processes of jobs begin: `python child.py REQUEST` for one job, `python child.py` for a warm worker.
+"""Where Python processes of jobs begin: `python child.py REQUEST` for one job; for a warm worker `python child.py`, or
+with `--warm` on the node of a block (see `warmserve`).
 
 It is started by path, with whatever interpreter the job wants, so it finds the rest of flowrules by itself.
 """
@@ -39,6 +40,11 @@ def main() -> None:
         from flowrules.execute.worker import serve
 
         serve(CHANNEL)
+        return
+    if sys.argv[1] == "--warm":
+        from flowrules.execute import warmserve
+
+        warmserve.serve(int(sys.argv[2]), sys.argv[3], sys.argv[4])
         return
     import json
 

@@ -8,7 +8,8 @@ fr_prepare() { # descriptor 5 is Parallel's stdin
   local name
   {
     declare -f fr_now fr_nap fr_marks fr_is_task fr_is_ours fr_sweep fr_group_lives fr_stop fr_words fr_exec \
-      fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_listen fr_bind
+      fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_listen fr_bind \
+      fr_warm fr_make_room
     declare -p fr_able
     for name in fr_nonce fr_agent fr_mark fr_grace fr_dir fr_chain fr_epoch fr_guard; do
       printf '%s=%q\n' "$name" "${!name}"

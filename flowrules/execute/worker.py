@@ -3,7 +3,8 @@
 A request and its answer are one line of JSON each, on a channel that jobs do not see. Module state is shared between
 calls, as the author of a `call` knows; folder, environment, umask, streams, signals, arguments and search path are not.
 
-    request  {"path" | "module", "function", "document", "directory", "log", "env"}  or  {"file": where that is written}
+    request  {"path" | "module", "function", "document", "directory", "log", "env", "unset"}
+             or  {"file": where that is written}
     answer   {"exit", "error", "cpu", "memory", "started", "ended", "retire", "children"}  or  {"stale": true}
 """
 
@@ -19,6 +20,7 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 
+from flowrules.execute.children import has_left
 from flowrules.execute.inside import print_failure
 from flowrules.jobdoc import JobView
 
@@ -34,29 +36,22 @@ _CHANNEL = 200
 
 def serve(inherited: int) -> None:
     """Answer requests until the driver closes the channel, then end the process."""
-    import fcntl
-
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = _CHANNEL if allowed == resource.RLIM_INFINITY else min(_CHANNEL, allowed - 1)
-    channel = fcntl.fcntl(inherited, fcntl.F_DUPFD_CLOEXEC, highest)
-    os.close(inherited)
+    channel = out_of_the_way(inherited)
     me = os.getpid()
-    state = _State()
-    calls = _Calls()
-    memory = _Memory()
+    worker = Worker()
     pending = b""
     while True:
         while b"\n" not in pending:
             chunk = os.read(channel, 1 << 16)
             if not chunk:
-                _leave()
+                leave()
             pending += chunk
         line, _, pending = pending.partition(b"\n")
         request = json.loads(line)
         if "file" in request:
             with open(request["file"], "rb") as file:
                 request = json.load(file)
-        answer = _answer(request, state, calls, memory)
+        answer = {"stale": True} if worker.stale() else worker.carry_out(request)
         if os.getpid() != me:
             os._exit(answer.get("exit", 0))  # a process the function forked came back instead of ending
         data = json.dumps(answer).encode() + b"\n"
@@ -70,29 +65,50 @@ def call_once(request: dict[str, Any]) -> int:
     return _Calls().run(request, _State())
 
 
-def _answer(request: dict[str, Any], state: _State, calls: _Calls, memory: _Memory) -> dict[str, Any]:
-    """Carry out one request."""
-    if calls.stale():
-        return {"stale": True}
-    started = time.time()
-    if error := state.enter(request):
-        return {"exit": 1, "error": error, "started": started, "ended": time.time()}
-    memory.reset()
-    before = _cpu()
-    exit = calls.run(request, state)
-    answer = {
-        "exit": exit,
-        "cpu": round(_cpu() - before, 6),
-        "memory": memory.peak(),
-        "started": started,
-        "ended": time.time(),
-    }
-    state.restore(memory.status)
-    if not calls.loaded:
-        answer["retire"] = True
-    if _has_children():
-        answer["children"] = True
-    return answer
+def out_of_the_way(fd: int) -> int:
+    """A descriptor moved to where jobs do not look for it."""
+    import fcntl
+
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = _CHANNEL if allowed == resource.RLIM_INFINITY else min(_CHANNEL, allowed - 8)
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, highest)
+    os.close(fd)
+    return moved
+
+
+class Worker:
+    """Makes calls into one module."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._calls = _Calls()
+        self._memory = _Memory()
+
+    def stale(self) -> bool:
+        """Whether the module changed since it was imported."""
+        return self._calls.stale()
+
+    def carry_out(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the call of a request; the answer."""
+        started = time.time()
+        if error := self._state.enter(request):
+            return {"exit": 1, "error": error, "started": started, "ended": time.time()}
+        self._memory.reset()
+        before = _cpu()
+        exit = self._calls.run(request, self._state)
+        answer = {
+            "exit": exit,
+            "cpu": round(_cpu() - before, 6),
+            "memory": self._memory.peak(),
+            "started": started,
+            "ended": time.time(),
+        }
+        self._state.restore(self._memory.status)
+        if not self._calls.loaded:
+            answer["retire"] = True
+        if has_left():
+            answer["children"] = True
+        return answer
 
 
 class _State:
@@ -126,6 +142,8 @@ class _State:
         os.dup2(log, 2)
         os.close(log)
         self.given = request["env"]
+        for name in request.get("unset", ()):
+            del os.environ[name]
         for name, value in self.given.items():
             os.environ[name] = value
         sys.argv = [request.get("path") or request["module"]]
@@ -308,39 +326,7 @@ def _exit_status(end: SystemExit) -> int:
     return 1
 
 
-def _has_children() -> bool:
-    """Whether the call left processes behind; those that `multiprocessing` keeps for itself do not count."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    known = set()
-    for name, attribute in (("resource_tracker", "_resource_tracker"), ("forkserver", "_forkserver")):
-        module = sys.modules.get(f"multiprocessing.{name}")
-        helper = getattr(module, attribute, None)
-        known |= {getattr(helper, "_pid", None), getattr(helper, "_forkserver_pid", None)}
-    return any(pid not in known for pid in _living_children())
-
-
-def _living_children() -> list[int]:
-    living = []
-    for task in os.listdir("/proc/self/task"):
-        try:
-            with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
-                pids = [int(pid) for pid in file.read().split()]
-        except OSError:
-            continue
-        for pid in pids:
-            try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-                    if file.read().rpartition(")")[2].split()[0] not in "ZX":
-                        living.append(pid)
-            except OSError:
-                continue
-    return living
-
-
-def _leave() -> None:
+def leave() -> None:
     """End as an interpreter does, but do not wait for threads that functions left behind."""
     import atexit
 

@@ -27,6 +27,7 @@ class BlockSpec:
         walltime: seconds that were asked for.
         running: at most so many jobs at once, until a grant says otherwise; None: as many as fit.
         python: interpreter of Python rules on the nodes.
+        after: blocks that are over when this one begins; its tasks may need ends of theirs.
     """
 
     campaign: str
@@ -46,6 +47,7 @@ class BlockSpec:
     keep_incomplete: bool = False
     python: str = ""
     queue: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

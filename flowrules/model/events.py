@@ -157,10 +157,11 @@ class NodeGone:
 
 @dataclass(frozen=True, slots=True)
 class NodeBack:
-    """A node that was gone may be used again, but for what still runs there."""
+    """A node that was gone may be used again, but for what still runs there; ``more``: and so may these."""
 
     now: float
     node: str
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,17 @@
                        inbox.000007          driver of epoch 7 to runner
                        runs/02/owner, nodes  an incarnation, made by `mkdir` of the next number
                        runs/02/log           runner to driver
+                       submitted             what the batch system called it
+                       over                  nothing more is to be expected of it
 """
 
 from __future__ import annotations
 
+import json
 import os
 import stat as modes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -35,6 +39,8 @@ from flowrules.record.polled import Follower, PolledLine
 from flowrules.record.state import write_atomically
 
 BLOCKS = "blocks"
+SUBMITTED = "submitted"
+OVER = "over"
 _INBOX = "inbox."
 
 
@@ -116,6 +122,15 @@ def read_spec(path: str) -> BlockSpec:
         return msgspec.json.decode(content, type=BlockSpec)
     except ValueError as error:
         raise StateError(f"`{path}/block.json` is no description of a block: {error}") from error
+
+
+def submitted_id(path: str) -> str:
+    """What the batch system called a block; "" where its answer was not written down."""
+    try:
+        with open(f"{path}/{SUBMITTED}", encoding="utf-8") as file:
+            return str(json.load(file)["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 # ── what counts ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,23 +233,55 @@ class Past:
             self.read[message.epoch] = message.offset
 
 
-def fates(path: str, past: Past) -> dict[str, Fate]:
-    """Every task that the inboxes of a block hand over, as far as they were or will be read, and what became of it.
+def said(path: str, runs: list[int]) -> Iterator[Message]:
+    """What the logs of a block say, in order, up to where each counts.
+
+    Raises:
+        StateError: a log cannot be read.
+    """
+    cuts = held_cuts(path, runs)
+    for run in runs:
+        yield from _messages(Follower(log_path(path, run), cuts.get(run)))
+
+
+def tasks(path: str, past: Past) -> Iterator[Task]:
+    """What the inboxes of a block hand over, as far as they were or will be read.
 
     Raises:
         StateError: an inbox cannot be read.
     """
-    found: dict[str, Fate] = {}
     for epoch in epochs(path):
         if past.closing is not None and epoch > past.closing.epoch:
             break
-        follower = Follower(inbox_path(path, epoch), past.read.get(epoch))
-        for message, _ in decoded(follower, follower.poll()):
-            if isinstance(message, Take) and message.task.name not in found:
-                name = message.task.name
-                fate = Fate(message.task, past.started.get(name), past.ended.get(name), name in past.given)
-                found[name] = fate
+        for message in _messages(Follower(inbox_path(path, epoch), past.read.get(epoch))):
+            if isinstance(message, Take):
+                yield message.task
+
+
+def assigned(path: str, runs: list[int]) -> dict[str, Fate]:
+    """Every task a block was ever handed, by any driver, and what became of it as far as its logs say.
+
+    Raises:
+        StateError: a file cannot be read.
+    """
+    past = Past.empty()
+    for message in said(path, runs):
+        past.learn(message)
+    found: dict[str, Fate] = {}
+    for task in tasks(path, past):
+        name = task.name
+        if name not in found:
+            found[name] = Fate(task, past.started.get(name), past.ended.get(name), name in past.given)
     return found
+
+
+def _messages(follower: Follower) -> Iterator[Message]:
+    """The good messages of a file, decoded one by one: they may be many and large."""
+    for line in follower.poll():
+        with suppress(ValueError):
+            message = decode_message(line.kind, line.payload)
+            if message is not None:
+                yield message
 
 
 def unusable(path: str, error: OSError) -> StateError:

@@ -10,12 +10,11 @@ from flowrules.errors import StateError
 from flowrules.model.block import BlockSpec, Task
 from flowrules.record.blockfiles import (
     Fate,
-    Past,
+    assigned,
     block_path,
     damage,
     decoded,
     epochs,
-    fates,
     held_cuts,
     inbox_path,
     log_path,
@@ -237,8 +236,10 @@ class BlockFolder:
             if epoch < closing.epoch:
                 continue
             follower = Follower(inbox_path(self.path, epoch))
-            for message, end in decoded(follower, follower.poll()):
-                if isinstance(message, Take) and (epoch > closing.epoch or end > closing.offset):
+            if epoch == closing.epoch:
+                follower.offset = closing.offset  # all before was read, and may be tens of thousands of tasks
+            for message, _ in decoded(follower, follower.poll()):
+                if isinstance(message, Take):
                     left.append(message.task.name)
         return tuple(left)
 
@@ -263,10 +264,4 @@ class BlockFolder:
         Raises:
             StateError: a file cannot be read.
         """
-        runs, past = self._runs(), Past.empty()
-        cuts = held_cuts(self.path, runs)
-        for run in runs:
-            follower = Follower(log_path(self.path, run), cuts.get(run))
-            for message, _ in decoded(follower, follower.poll()):
-                past.learn(message)
-        return fates(self.path, past)
+        return assigned(self.path, self._runs())

@@ -205,6 +205,20 @@ class Store:
                 runs[keys].ended, runs[keys].result = decode(self._journal.payload(place))
         return list(runs.values())
 
+    def under_way(self, run: str) -> list[tuple[str, dict[str, str]]]:
+        """Rule and wildcards of each attempt that a run has started and that has not ended, as far as is recorded."""
+        if self._journal is None:
+            return []
+        begun: dict[bytes, int] = {}
+        for kind, keys, place in self._journal.lines():
+            if kind == b"s":
+                begun.update(dict.fromkeys(split_keys(keys)[:1], place))
+            elif kind in (b"e", b"f"):
+                for key in split_keys(keys):
+                    begun.pop(key, None)
+        said = [decode(self._journal.payload(place)) for place in begun.values()]
+        return [(rule, wildcards) for rule, wildcards, _, of in said if of == run]
+
     def _record(self, place: int) -> Record | None:
         """The record at a place; None where it, or the list of inputs it refers to, cannot be read."""
         try:

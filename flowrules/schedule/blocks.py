@@ -18,6 +18,9 @@ from flowrules.model.profile import BlockShape, NodeShape
 FILLED: Final = 0.95
 """Part of the node-seconds of a block that it is handed: jobs never fit without a gap."""
 
+AHEAD: Final = 0.75
+"""Part of its share of all work that a block is handed at once where there are several: the rest evens them out."""
+
 DEPTH: Final = 2.0
 """How many times what runs at once a block always holds, so that it never waits for the driver."""
 
@@ -124,12 +127,12 @@ class Blocks:
             return False
         return work <= block.room(now) or not block.jobs
 
-    def emptiest(self, work: float, share: float, expected: float, now: float, left: float, ahead: float) -> str | None:
+    def emptiest(self, work: float, share: float, expected: float, now: float, left: float) -> str | None:
         """The block with the least to do for its size that may be handed a job.
 
         Args:
             left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
-                the part ``ahead`` of its share of it, so that the last jobs go to whoever is done first.
+                the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first.
         """
         nodes = sum(block.plan.nodes for block in self._blocks.values() if not block.closing)
         nodes += sum(plan.nodes for plan, _ in self._asked)
@@ -137,7 +140,7 @@ class Blocks:
         for block in self._blocks.values():
             if not self.takes(block.name, work, share, expected, now):
                 continue
-            part = left * block.plan.nodes / nodes * (1.0 if nodes == block.plan.nodes else ahead)
+            part = left * block.plan.nodes / nodes * (1.0 if nodes == block.plan.nodes else AHEAD)
             shallow = not self._asked and block.nodes_held < DEPTH * block.plan.nodes
             if block.work + work > part and block.jobs and not shallow:
                 continue
@@ -164,6 +167,11 @@ class Blocks:
             return None
         granted = [block.running for block in self._blocks.values()] + [running for _, running in self._asked]
         return max(0, self._max_jobs - sum(running or 0 for running in granted))
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether one more block may be asked for."""
+        return len(self._blocks) + len(self._asked) < self._shape.max and self._ungranted() != 0
 
     def has_room(self, now: float) -> bool:
         """Whether a block is on its way, or has time left for more than it holds."""

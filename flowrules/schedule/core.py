@@ -94,7 +94,7 @@ class Scheduler:
             Ended: self._ended,
             StopAsked: self._stop,
             NodeGone: self._node_gone,
-            NodeBack: lambda event: self._room.back(event.node),
+            NodeBack: self._node_back,
             Withdrawn: self._withdrawn,
             Granted: self._granted,
             Closing: self._close,
@@ -244,13 +244,8 @@ class Scheduler:
 
     def _demand(self, job: int, demand: Sequence[int]) -> None:
         """A job must run, after those it demands: jobs that were skipped wait again, and with them who needs them."""
-        jobs = self._jobs
-        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
-        affected = dict.fromkeys([*revived, job])
-        for demanded in revived:
-            jobs.move(demanded, State.WAITING)
-            jobs.ask[demanded] = False
-            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        revived, users = self._jobs.revive(demand)
+        affected = dict.fromkeys([*revived, job, *users])
         for number in affected:
             self._wait_again(number)
         for number in affected:
@@ -353,6 +348,10 @@ class Scheduler:
         for job in self._jobs.open() if impossible else ():
             if self._jobs.shape[job] in impossible:
                 self._leaving.forget(job, Impossible(job))
+
+    def _node_back(self, event: NodeBack) -> None:
+        for node in (event.node, *event.more):
+            self._room.back(node)
 
     def _granted(self, event: Granted) -> None:
         if event.running is not None and event.running < 0:

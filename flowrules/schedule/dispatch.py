@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -50,9 +49,6 @@ from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
-
-AHEAD: Final = 0.75
-"""Part of its share of all work that a block is handed at once where there are several: the rest evens them out."""
 
 
 class Dispatcher:
@@ -130,11 +126,6 @@ class Dispatcher:
         """Where a job is in its life; RUNNING from the moment it is handed over."""
         return self._jobs.state(job)
 
-    @property
-    def counts(self) -> dict[State, int]:
-        """How many jobs are in each state."""
-        return {state: self._jobs.counts[state] for state in State if state is not State.ABSENT}
-
     # ── new jobs ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _planned(self, event: Planned) -> None:
@@ -206,13 +197,9 @@ class Dispatcher:
     def _demand(self, job: int, demand: Sequence[int]) -> None:
         """A job must run, after skipped ones whose missing outputs it needs: these wait again, and who needs them."""
         jobs = self._jobs
-        revived = [d for d in dict.fromkeys(demand) if jobs.state(d) is State.SKIPPED]
-        affected = dict.fromkeys([*revived, job])
-        for demanded in revived:
-            jobs.move(demanded, State.WAITING)
-            jobs.ask[demanded] = False
-            self._left += self._work[demanded][0]
-            affected.update(dict.fromkeys(user for user in jobs.users(demanded) if jobs.state(user) in OPEN))
+        revived, users = jobs.revive(demand)
+        self._left += sum(self._work[demanded][0] for demanded in revived)
+        affected = dict.fromkeys([*revived, job, *users])
         for number in affected:
             if jobs.state(number) is not State.WAITING:
                 jobs.move(number, State.WAITING)
@@ -277,7 +264,7 @@ class Dispatcher:
         mate = self._group_block.get(group) if group is not None else None
         if mate is not None and self._blocks.takes(mate, *self._work[job], expected, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], expected, now, self._left, AHEAD)
+        return self._blocks.emptiest(*self._work[job], expected, now, self._left)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -380,7 +367,7 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or self._blocks.has_room(now):
+        if self._is_closed() or self._refused or not self._blocks.may_grow or self._blocks.has_room(now):
             return
         ready = [job for _, _, job in self._ready if self._jobs.state(job) is State.READY]
         if not any(not self._listed[job].local for job in ready):

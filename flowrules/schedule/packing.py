@@ -40,6 +40,7 @@ def pack(
     *,
     max_jobs: int | None = None,
     margin: float = MARGIN,
+    waves: int | None = None,
 ) -> Packing:
     """Pack jobs into blocks.
 
@@ -48,6 +49,7 @@ def pack(
         blocks: most nodes and seconds of one block, and how many at once.
         max_jobs: at most so many run at once, all blocks together.
         margin: by how much walltimes exceed the expected times, where there is room for that.
+        waves: only so many waves of blocks, and the jobs that they hold; None: all.
 
     Raises:
         ValueError: jobs need each other in a circle, or a need makes no sense.
@@ -60,7 +62,7 @@ def pack(
     found: list[PackedBlock] = []
     most_nodes = 0
     wave = 0
-    while left:
+    while left and (waves is None or wave < waves):
         size = _worth(left, shares, blocks, max_jobs, per_node)
         most_nodes = max(most_nodes, size.blocks * size.nodes)
         made = _wave(left, shares, blocks, size, max_jobs, margin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -178,6 +178,20 @@ class Jobs:
         while at != _END:
             yield self._user[at]
             at = self._next[at]
+
+    def revive(self, demand: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Skipped jobs whose missing outputs are demanded wait again, and run without being asked about.
+
+        Returns:
+            Those of the demanded that were skipped, and the jobs not started yet that need one of them.
+        """
+        revived = [job for job in dict.fromkeys(demand) if self.state(job) is State.SKIPPED]
+        affected: dict[int, None] = {}
+        for job in revived:
+            self.move(job, State.WAITING)
+            self.ask[job] = False
+            affected.update(dict.fromkeys(user for user in self.users(job) if self.state(user) in OPEN))
+        return revived, list(affected)
 
     def unsettled(self, job: int) -> int:
         """How many of its needs are not settled, counted afresh."""

@@ -17,10 +17,12 @@ from flowrules.errors import BatchError
 from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Need, Slot
+from flowrules.model.files import FileRecord
 from flowrules.model.profile import GpuSlot, NodeShape
 from flowrules.model.record import Record
 from flowrules.record.blockfiles import Past
 from flowrules.record.disk import Disk
+from flowrules.record.messages import Ended
 from flowrules.record.spool import BlockFolder
 from flowrules.record.spool_runner import RunnerFolder
 
@@ -158,7 +160,7 @@ def test_nodes_come_and_go():
     for node in ("n0", "n1"):
         desk.node_gone(0.0, node, waited=True)
     assert desk.take(0.0, [task(1, need=Need(3)), task(2, need=Need(1, nodes=2))]) == []
-    assert brief(desk.node_back(1.0, "n1")) == ["place 1J1.1"]
+    assert brief(desk.nodes_back(1.0, ["n1"])) == ["place 1J1.1"]
     desk.node_gone(2.0, "n0", waited=False)
     assert "1J2.1" not in desk.waiting
 
@@ -174,6 +176,35 @@ def test_a_grant_holds_at_once():
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_nodes_wait_for_the_others_where_a_task_needs_several(tmp_path):
+    driver = BlockFolder.create(replace(SPEC, directory=str(tmp_path)), 1)
+    block = RunnerFolder.begin(driver.path, "1", ["n0", "n1", "n2"])
+
+    def nodes_of_which(*ready: str) -> Nodes:
+        nodes = Nodes(block, ["n0", "n1", "n2"], 150.0)
+        for node in ready:
+            nodes.ready(NodeReady(node, node))
+        return nodes
+
+    nodes = nodes_of_which("n1")
+    assert nodes.usable(1.0, lambda: False) == ["n1"], "no task needs several"
+    assert nodes.usable(1.0, lambda: False) == [], "told once"
+    nodes = nodes_of_which("n1", "n0")
+    assert nodes.usable(1.0, lambda: True) == []
+    nodes.ready(NodeReady("n2", "n2"))
+    assert nodes.usable(2.0, lambda: True) == ["n1", "n0", "n2"], "all are there"
+    nodes = nodes_of_which("n1", "n0")
+    nodes.lost(NodeLost("n0", "its agent is gone", reaped=True), [], 1.0)
+    assert nodes.usable(2.0, lambda: True) == [], "one of three has not answered"
+    nodes.lost(NodeLost("n2", "it could not be started", reaped=True), [], 3.0)
+    assert nodes.usable(3.0, lambda: True) == ["n1"], "all have answered"
+    nodes = nodes_of_which("n1")
+    assert nodes.usable(1.0, lambda: True) == []
+    assert nodes.usable(40.0, lambda: True) == ["n1"], "they have waited long enough"
+    block.close()
+    driver.close()
 
 
 def test_what_ran_on_a_lost_node_goes_back_when_it_is_known_to_be_dead(tmp_path):
@@ -222,6 +253,30 @@ def test_a_task_is_told_how_to_start_its_ranks(monkeypatch, launcher, nodes, env
 
 
 # ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_files_of_other_blocks_are_waited_for_as_they_were_left():
+    known, left = FileRecord("source", 1, 1, ""), FileRecord("other", 7, 9, "d1gest")
+    before = TaskEnd("1J1.1", Record("r", {}, [left]))
+    bench = Bench(SPEC, Disk("."), before=[before])
+    asked = bench.expecting(task(2, 1, inputs=[known], made=["mine", "other"]))
+    assert (asked.inputs, asked.made) == ([known, left], ["mine"])
+    own = task(3, 2, made=["mine"])
+    assert bench.expecting(own) is own
+
+
+def test_ends_of_blocks_before_are_those_that_count(tmp_path):
+    first = BlockFolder.create(replace(SPEC, directory=str(tmp_path)), 1)
+    runner = RunnerFolder.begin(first.path, "1", ["here"])
+    for number, status in ((1, "done"), (2, "failed")):
+        runner.write(Ended(TaskEnd(f"1J{number}.1", Record("r", {}, [], status=status))))
+    runner.sync()
+    spec = replace(SPEC, directory=str(tmp_path), block="b002", after=("b001", "b007"))
+    second = BlockFolder.create(spec, 1)
+    later = RunnerFolder.begin(second.path, "2", ["here"])
+    assert list(later.ends_before()) == ["1J1.1"]
+    for file in (first, second, runner, later):
+        file.close()
 
 
 def test_a_block_ends_a_minute_before_its_walltime_or_a_tenth_of_a_short_one():

@@ -98,7 +98,7 @@ class Desk:
 def desk(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A desk; it is the working directory."""
     monkeypatch.chdir(tmp_path)
-    for name in ("NO_COLOR", "FLOWRULES_RUN"):
+    for name in ("NO_COLOR", "FLOWRULES_RUN", "FLOWRULES_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     return Desk(tmp_path, capfd)
 

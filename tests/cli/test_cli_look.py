@@ -81,6 +81,18 @@ def test_unlock(desk) -> None:
     assert desk.ok("unlock") == "nothing to unlock\n"
 
 
+def test_status(desk) -> None:
+    assert desk.ok("status") == "no campaign here, and nothing ran so far\n"
+    assert not desk.exists(".flowrules")
+    desk.ok("-q")
+    assert desk.ok("status").splitlines()[2:] == ["rule  done", "copy     2", "join     1", "all      3"]
+    assert desk.ok("status").startswith("nobody drives; the last was process ")
+    desk.write("other/x", "")
+    assert desk.ok("status", "-d", "other") == "no campaign here, and nothing ran so far\n"
+    assert json.loads(desk.ok("status", "--format", "json"))["blocks"] == []
+    assert "no directory to work in" in desk.wrong("status", "-d", "nowhere")
+
+
 def completed(words: list[str], incomplete: str) -> list[str]:
     """What a shell offers after some words."""
     complete = ShellComplete(cli, {}, "flowrules", "_FLOWRULES_COMPLETE")
@@ -101,6 +113,10 @@ def test_what_is_completed(desk) -> None:
     assert completed(["dag", "--level"], "") == ["jobs", "rules", "files"]
     assert completed(["-s"], "F") == completed(["--configfile"], "F") == completed(["fmt"], "F") == ["FILES"]
     assert completed(["completion"], "b") == ["bash"]
+    assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
+    assert completed(["--profile"], "./") == ["FILES"]
+    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "parallel"]
+    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh"]
     assert completed(["run"], "nothing/such") == ["FILES"]
 
 

@@ -139,6 +139,17 @@ def test_a_batch_job_waits_for_nodes_and_none_passes_it(bed):
     assert bed.ended(second).exit == bed.ended(third).exit == 0
 
 
+def test_a_batch_job_waits_for_others_to_end_and_lets_others_pass(bed):
+    first = bed.submit("while [ ! -e go ]; do sleep 0.02; done; exit 3")
+    second = bed.submit("true", options=f"-W depend=afterany:{first}")
+    assert bed.ended(bed.submit("true")).exit == 0
+    assert bed.box.status([second])[second].detail == f"waits for batch job {first.split('.')[0]} to end"
+    (bed.home / "go").touch()
+    assert bed.ended(second).exit == 0
+    with pytest.raises(BatchError, match=r"it is to wait for `99\.sandbox`, which is no batch job"):
+        bed.submit("true", options="-W depend=afterany:99.sandbox")
+
+
 def test_a_queue_runs_so_many_at_once(bed):
     first = bed.submit("sleep 100", options="-q calm")
     bed.runs(first)

@@ -312,6 +312,16 @@ def test_few_are_started_at_the_same_time(local: Rig) -> None:
     assert 1 <= most <= 2
 
 
+def test_close_releases_everything_and_the_last_ends_are_told_after_it(local: Rig) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    agents = local.open()
+    agents.run("here", "1J1.1", ["sleep", "1000"], {}, "")
+    assert agents.close(1.0) and agents.close(1.0)
+    assert [(e.task, e.killed) for e in agents.wait(None) if isinstance(e, TaskEnded)] == [("1J1.1", True)]
+    assert agents.wait(None) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
     agents = local.open()
     for task in ("", "1J1.1;id", "a b", "../x", "$x"):
@@ -320,6 +330,16 @@ def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
     local.campaign = "a;b"
     with pytest.raises(ValueError, match="letters, digits"):
         local.agents()
+
+
+def test_hydras_descriptor_stays_open_in_the_agent_and_is_in_no_job(remote: Rig) -> None:
+    agents = remote.open()
+    agents.run(remote.nodes[0], "1J1.1", [*SH, "ls -l /proc/$$/fd"], {}, "job.log")
+    assert remote.ends(agents)["1J1.1"].exit == 0
+    assert "socket:" not in remote.log()
+    held = [pid for pid in remote.called("flowrules-agent") if os.path.exists(f"/proc/{pid}/fd/4")]
+    assert len(held) == (len(remote.nodes) if remote.launcher == "mpiexec" else 0)
+    assert agents.close(1.0)
 
 
 def test_a_descriptor_beside_the_agents(local: Rig) -> None:

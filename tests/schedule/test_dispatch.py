@@ -324,3 +324,27 @@ def test_every_job_ends_whatever_blocks_do(seed: int) -> None:
                 holds[block] = [n for n in holds[block] if n not in back]
                 todo += d.advance(Returned(now, back))
     raise AssertionError("it does not end")
+
+
+def test_where_no_further_block_may_be_asked_for_nothing_is_packed() -> None:
+    packed: list[int] = []
+
+    def pack(jobs) -> list[BlockPlan]:
+        packed.append(len(jobs))
+        return [PLAN]
+
+    shape = BlockShape(nodes=2, walltime=600.0, max=1)
+    # twice what the block has time for, so that it never has room for all
+    jobs = [job(n, need=Need(8), expected=100.0) for n in range(24)]
+    play = Play(Dispatcher(NODE, shape, pack), *jobs)
+    play.block()
+    assert packed == [24]
+    held = sorted(play.handed)
+    assert 0 < len(held) < 24
+    play.now = 400.0  # jobs take longer than was expected
+    for number in held[:4]:
+        play.end(number)
+    assert packed == [24], "the one block there may be is there"
+    play.tell(BlockClosing(play.now, "b1"))
+    play.tell(BlockOver(play.now, "b1"))
+    assert len(packed) == 2 and len(play.take(Open)) == 1

@@ -79,6 +79,8 @@ def test_what_does_not_end_in_the_walltime_goes_to_further_blocks() -> None:
     assert [len(block.jobs) for block in packing.blocks] == [16, 16, 8]
     assert packing.makespan == 6000
     assert not packing.unfit
+    first = pack(gpu_jobs(40, 600.0), FOUR, BlockShape(1, HOUR, max=1), waves=1)
+    assert first.blocks == packing.blocks[:1], "the first wave does not depend on what follows"
 
 
 def test_the_declared_limit_counts_against_the_walltime() -> None:

@@ -95,6 +95,17 @@ def test_nothing_is_placed_on_a_node_that_is_gone_until_it_is_back() -> None:
     )
 
 
+def test_nodes_that_come_together_are_all_there_before_anything_starts() -> None:
+    wide = Start(0, 1, Slot(4, (), ("n1", "n2"), (0, 1)))
+    jobs = plan(job(0, need=Need(nodes=2), expected=9), *[job(i) for i in range(1, 5)])
+    table(
+        block(3),
+        *[(NodeGone(0, f"n{i}", waited=True), []) for i in range(3)],
+        (jobs, []),
+        (NodeBack(0, "n0", ("n1", "n2")), [wide, start(1, 0, 0), start(2, 0, 1)]),
+    )
+
+
 def test_what_no_longer_fits_is_impossible_and_what_needs_it_forgotten() -> None:
     scheduler = block()
     table(

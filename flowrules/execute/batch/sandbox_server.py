@@ -119,6 +119,10 @@ class Server:
         free = [name for name in node_names(self.folder.nodes()) if name not in busy]
         turn = True
         for job in queued:
+            before = [number for number in job.after if not self.folder.has(number, "end.json")]
+            if before:  # it lets others pass
+                self._wait(job, f"waits for batch job {before[0]} to end")
+                continue
             of_queue = sum(other.queue == job.queue for other in running)
             if job.running is not None and of_queue >= job.running:
                 self._wait(job, f"queue `{job.queue}` runs at most {job.running} at once")

@@ -1,0 +1,150 @@
+"""One look at a campaign from any terminal: reads what driver and blocks have written; holds and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from flowrules.model.status import BlockState, BlockStatus, DriverStatus, Drives, RuleStatus, Status
+from flowrules.record.campaign import campaign_call
+from flowrules.record.owner import describe
+from flowrules.record.store import Store
+from flowrules.record.watch import BlockView, DriverView, view_blocks, view_driver
+from flowrules.show.units import clock_time
+
+SILENT: Final = 60.0
+"""Seconds without a word after which a block is said to be silent: a runner says something every 10 s."""
+
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def look(directory: str = ".") -> Status:
+    """What is known of a directory's campaign or run.
+
+    Raises:
+        StateError: its state folder, or a file of it, cannot be read.
+    """
+    driver = view_driver(directory)
+    blocks = view_blocks(directory)
+    rules = _rules(Store.open(directory, read_only=True), driver, blocks)
+    now = time.time()
+    live = any(not view.over for view in blocks)
+    idle = driver is None or driver.alive is False
+    return Status(
+        None if driver is None else _driver(driver),
+        tuple(rules),
+        tuple(_block(view, now) for view in blocks),
+        campaign_call(directory) if live and idle else "",
+    )
+
+
+def _driver(view: DriverView) -> DriverStatus:
+    owner = view.owner
+    alive = {True: Drives.YES, None: Drives.PERHAPS, False: Drives.DIED}
+    drives = Drives.ENDED if view.ended else alive[view.alive]
+    return DriverStatus(drives, describe(owner), owner.host, owner.pid, owner.command, owner.since, view.silent)
+
+
+# ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _rules(store: Store, driver: DriverView | None, blocks: Sequence[BlockView]) -> list[RuleStatus]:
+    """Each job once, by what it is now: in a block, else as its last attempt ended."""
+    ended: dict[_Key, tuple[str, float]] = {}
+    for record in store.records():
+        ended[_key(record.rule, record.wildcards.items())] = record.status, record.ended
+    now: dict[_Key, str] = {}
+    for view in blocks:
+        for seen in view.tasks.values():
+            key = _key(seen.rule, seen.wildcards)
+            if seen.state in ("held", "running"):
+                if not view.over:
+                    now[key] = seen.state
+            elif seen.state != "given" and seen.at > ended.get(key, ("", 0.0))[1]:
+                ended[key] = seen.state, seen.at
+    if driver is not None and driver.alive is not False:
+        mine = _handed_by(driver.number, blocks)
+        for rule, wildcards in store.under_way(driver.owner.run):
+            key = _key(rule, wildcards.items())
+            if key not in mine:
+                now[key] = "running"
+    counts: dict[str, Counter[str]] = {}
+    for key, state in {**{key: state for key, (state, _) in ended.items()}, **now}.items():
+        counts.setdefault(key[0], Counter())[state] += 1
+    # what was killed waits again, and what waits is not counted: only a plan knows it
+    return [
+        RuleStatus(rule, n["done"] + n["touched"], n["running"], n["held"], n["failed"])
+        for rule, n in counts.items()
+        if n.total() > n["killed"]
+    ]
+
+
+def _handed_by(number: int, blocks: Sequence[BlockView]) -> set[_Key]:
+    """Jobs that a driver handed to blocks: what the journal says of their starts, the blocks know better."""
+    begin = f"{number}J"
+    return {
+        _key(seen.rule, seen.wildcards)
+        for view in blocks
+        for name, seen in view.tasks.items()
+        if name.startswith(begin)
+    }
+
+
+def _key(rule: str, wildcards: Iterable[tuple[str, str]]) -> _Key:
+    return rule, tuple(sorted(wildcards))
+
+
+# ── blocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _block(view: BlockView, now: float) -> BlockStatus:
+    spec, state = view.spec, _state(view)
+    counts = Counter(seen.state for seen in view.tasks.values())
+    running, held, given = counts.pop("running", 0), counts.pop("held", 0), counts.pop("given", 0)
+    if state is BlockState.OVER:  # what it never told the end of went back when it was over
+        running, held, given = 0, 0, running + held + given
+    left = None
+    if view.since and state in (BlockState.RUNS, BlockState.CLOSING):
+        left = max(0.0, view.since + spec.walltime - now)
+    return BlockStatus(
+        spec.block,
+        view.batch or (view.begin.batch if view.begin is not None else ""),
+        state,
+        spec.nodes,
+        view.begin.nodes if view.begin is not None else (),
+        spec.queue,
+        spec.walltime,
+        left,
+        held,
+        running,
+        counts.total(),
+        given,
+        tuple(_notes(view, state, left)),
+    )
+
+
+def _state(view: BlockView) -> BlockState:
+    if view.over:
+        return BlockState.OVER
+    if view.closed is not None:
+        return BlockState.CLOSED
+    if view.closing is not None:
+        return BlockState.CLOSING
+    if view.begin is not None:
+        return BlockState.RUNS
+    return BlockState.SUBMITTED if view.batch else BlockState.MADE
+
+
+def _notes(view: BlockView, state: BlockState, left: float | None) -> list[str]:
+    notes = []
+    if state in (BlockState.CLOSING, BlockState.CLOSED) and view.closing is not None and view.closing.why:
+        notes.append(view.closing.why)
+    if left == 0.0:
+        notes.append("its walltime is over")
+    if state in (BlockState.RUNS, BlockState.CLOSING) and view.silent >= SILENT:
+        notes.append(f"silent for {clock_time(view.silent)}")
+    if view.sick and state is not BlockState.OVER:
+        notes.append(f"without {', '.join(sorted(set(view.sick)))}")
+    return notes

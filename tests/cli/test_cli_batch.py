@@ -1,0 +1,72 @@
+"""`run` with a profile, as it is called: which profile, from where, and what is refused."""
+
+from __future__ import annotations
+
+import os
+
+MINE = "scheduler: pbs\nnode: {cpus: 4}\npbs: {account: null, required: [account]}\n"
+
+
+def packing(text: str) -> str:
+    """The line that says for which machine a dry run packs."""
+    return next(line.split(":")[0] for line in text.splitlines() if line.startswith("packing on"))
+
+
+def test_a_path_is_seen_from_where_the_user_stands(desk, monkeypatch) -> None:
+    desk.write("mine/profile.yaml", MINE)
+    desk.write("below/Flowfile", desk.read("Flowfile").replace('config "config.yaml"\n', ""))
+    desk.write("below/in/a.txt", "a\n")
+    call = ("-n", "-d", "below", "-C", "word=x", "out/a.txt")
+    assert packing(desk.ok(*call, "--profile", "./mine")) == "packing on profile mine (pbs; launcher local)"
+    assert "there is no profile in " in desk.wrong(*call, "--profile", "./none")
+    monkeypatch.setenv("FLOWRULES_PROFILE", "mine/profile.yaml")
+    assert packing(desk.ok(*call)) == "packing on profile mine (pbs; launcher local)"
+
+
+def test_a_variable_names_the_profile_where_the_call_names_none(desk, monkeypatch) -> None:
+    monkeypatch.setenv("FLOWRULES_PROFILE", "polaris")
+    assert packing(desk.ok("-n")) == "packing on profile polaris (pbs; launcher mpiexec)"
+    assert packing(desk.ok("-n", "--sandbox")) == "packing on profile polaris (pbs, emulated here; launcher local)"
+    assert packing(desk.ok("-n", "--profile", "pbs")) == "packing on profile pbs (pbs; launcher ssh)"
+    assert "packing" not in desk.ok("-n", "--profile", "local")
+    monkeypatch.setenv("FLOWRULES_PROFILE", "")
+    assert "packing" not in desk.ok("-n")
+    assert "`--sandbox` goes with `--profile`" in desk.wrong("-n", "--sandbox")
+
+
+def test_the_profile_local_is_this_machine(desk) -> None:
+    assert "3 jobs" in desk.ok("--profile", "local", "-j", "2")
+    assert "campaign" not in os.listdir(".flowrules")
+    assert "no batch system that a sandbox could stand for" in desk.wrong("--profile", "local", "--sandbox")
+    assert "no batch system to submit to" in desk.wrong("--profile", "local", "--submit")
+    assert "and so no job scripts" in desk.wrong("--profile", "local", "--write-scripts", "scripts")
+
+
+def test_what_a_site_demands_is_told_before_anything_is_done(desk) -> None:
+    desk.write("mine/profile.yaml", MINE)
+    assert "needs `pbs.account`" in desk.wrong("--profile", "./mine")
+    assert not desk.exists(".flowrules")
+
+
+def test_options_of_a_profile_go_with_one(desk) -> None:
+    for option in (
+        ("--set", "blocks.nodes=2"),
+        ("--launcher", "ssh"),
+        ("--sandbox",),
+        ("--submit",),
+        ("--local-cores", "2"),
+    ):
+        assert f"`{option[0]}` goes with `--profile`" in desk.wrong(*option)
+
+
+def test_emulated_blocks_and_real_ones_are_not_mixed(desk) -> None:
+    desk.write(".flowrules/campaign", '{"id": "c0ffee", "profile": "polaris", "sandbox": true}')
+    desk.write(".flowrules/blocks/b001/block.json", "{}")
+    desk.write(".flowrules/version", "1\n")
+    (desk.path / ".flowrules").chmod(0o700)
+    desk.write("mine/profile.yaml", MINE)
+    said = desk.call("--profile", "./mine", "--set", "pbs.account=a")
+    assert said.status == 2
+    assert "blocks of an earlier campaign may still run jobs here: b001" in said.err
+    assert "`flowrules --profile polaris --sandbox` goes on with them" in said.err
+    assert "blocks of an earlier campaign" in desk.call().err
