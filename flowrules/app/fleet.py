@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from flowrules.app.fleet_block import SCRIPT, Live, minutes, some
+from flowrules.app.fleet_block import SCRIPT, Live, minutes
 from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
-from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.packing import taken_by
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
@@ -25,7 +25,7 @@ from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
-from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
+from flowrules.record.messages import Closed
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 from flowrules.schedule.queues import Offer, choose
@@ -314,36 +314,10 @@ class Fleet:
                 live.folder.retry()
         early, live.early = live.early, []
         for said in (*early, *live.folder.news()):
-            live.heard = now
-            match said:
-                case Begin():
-                    live.begun = True
-                    if not live.id and said.batch:
-                        live.submitted(said.batch)  # its submission lost the answer
-                    news.append(Began(live.name, now + live.folder.spec.walltime - live.folder.age(said)))
-                    self._tell(f"block {live.name} runs on {some(said.nodes or (said.host,))}")
-                case Started():
-                    live.used = True
-                    news.append(TaskStarted(live.name, said))
-                case Ended():
-                    live.tasks.pop(said.end.task, None)
-                    news.append(TaskEnded(live.name, said.end))
-                case Given():
-                    back = tuple(name for name in said.tasks if name in live.tasks)
-                    for name in back:
-                        del live.tasks[name]
-                    news.append(TasksGiven(live.name, back))
-                case Sick():
-                    self._tell(f"block {live.name} uses node {said.node} no more: {said.why}")
-                case Closing():
-                    live.shut = True
-                    news.append(Shuts(live.name))
-                    if said.why:
-                        self._tell(f"block {live.name} ends: {said.why}")
-                case Damaged():
-                    self._tell(f"{said.lines} lines of `{said.file}` of block {live.name} are damaged")
-                case _:
-                    pass
+            found, words = live.hear(said, now)
+            news += found
+            if words:
+                self._tell(words)
         return news
 
     def _ask(self, now: float) -> None:

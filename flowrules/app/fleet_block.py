@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from flowrules.app.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.execute.batch.patience import Waiting
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
 from flowrules.record.blockfiles import SUBMITTED
-from flowrules.record.messages import Damaged, LogMessage
+from flowrules.record.messages import Begin, Closing, Damaged, Ended, Given, LogMessage, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 
@@ -78,6 +79,39 @@ class Live:
         """The batch system has it."""
         self.id, self.submitting, self.doubtful = id, None, False
         write_atomically(f"{self.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
+
+    def hear(self, said: LogMessage | Damaged, now: float) -> tuple[list[News], str]:
+        """What a line of its log means, and in words what is worth telling."""
+        self.heard = now
+        match said:
+            case Begin():
+                self.begun = True
+                if not self.id and said.batch:
+                    self.submitted(said.batch)  # its submission lost the answer
+                nodes = some(said.nodes or (said.host,))
+                return [
+                    Began(self.name, now + self.folder.spec.walltime - self.folder.age(said))
+                ], f"block {self.name} runs on {nodes}"
+            case Started():
+                self.used = True
+                return [TaskStarted(self.name, said)], ""
+            case Ended():
+                self.tasks.pop(said.end.task, None)
+                return [TaskEnded(self.name, said.end)], ""
+            case Given():
+                back = tuple(name for name in said.tasks if name in self.tasks)
+                for name in back:
+                    del self.tasks[name]
+                return [TasksGiven(self.name, back)], ""
+            case Sick():
+                return [], f"block {self.name} uses node {said.node} no more: {said.why}"
+            case Closing():
+                self.shut = True
+                return [Shuts(self.name)], f"block {self.name} ends: {said.why}" if said.why else ""
+            case Damaged():
+                return [], f"{said.lines} lines of `{said.file}` of block {self.name} are damaged"
+            case _:
+                return [], ""
 
     def heed(self, status: BatchStatus | None, answer: int, now: float, every: float) -> str:
         """What the batch system said of it, None where it knows nothing; in words what is worth telling.

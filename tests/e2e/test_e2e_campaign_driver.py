@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from campaign_box import most_at_once
 
 KILLS = 10
 
@@ -41,11 +42,12 @@ def test_ten_kills_and_a_plain_rerun_after_each(campaign) -> None:
     seed = random.randrange(10**6)
     rng = random.Random(seed)
     for _ in range(KILLS):
-        driver = box.driver("-j", "8")
+        driver = box.driver("-j", rng.choice(["6", "12"]), "--set", "blocks.max=3")
         time.sleep(rng.uniform(0.2, 1.5))
         driver.kill()
         driver.wait()
-    said = box.campaign("-j", "8")
+    said = box.campaign("-j", "12", "--set", "blocks.max=3")
+    assert most_at_once(box.history()) <= 12, f"seed {seed}"
     assert box.tree() == calm.tree(), f"seed {seed}\n{said}"
     assert box.made_twice() == [], f"seed {seed}: a finished job ran again"
     assert box.ran() == calm.ran(), f"seed {seed}: no job was lost, none ran in vain"
