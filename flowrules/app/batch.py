@@ -32,6 +32,7 @@ from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.campaign import campaign_call, campaign_emulated, campaign_id
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.lock import HeldLock
+from flowrules.record.owner import is_local
 from flowrules.record.store import Store
 from flowrules.schedule.dispatch import Dispatcher
 from flowrules.schedule.packing import pack
@@ -87,7 +88,11 @@ def settled(request: Request) -> Request:
         return request
     profile = profile_of(request.batch, os.environ)
     require_options(profile)
-    return replace(request, batch=None) if profile.scheduler == "none" else request
+    if profile.scheduler != "none":
+        return request
+    if request.batch.submit:
+        raise UsageError(f"the profile `{profile.name}` has no batch system to submit to")
+    return replace(request, batch=None)
 
 
 def hold_blocks(
@@ -96,9 +101,10 @@ def hold_blocks(
     """Open the profile, and find the blocks earlier drivers left; what ended in them is in the journal afterwards.
 
     Raises:
-        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round.
+        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round; or nobody
+            would stay to go on with them.
     """
-    if campaign_emulated(".") is not settings.sandbox:
+    if settings.submit or campaign_emulated(".") is not settings.sandbox:
         refuse_beside_blocks()
     profile = profile_of(settings, os.environ)
     sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None
@@ -118,7 +124,8 @@ def hold_blocks(
     )
     held: dict[str, tuple[str, Fate]] = {}
     told: list[str] = []
-    found = fleet.attach()
+    foreign = lock.previous is not None and not is_local(lock.previous)
+    found = fleet.attach(lock.beat if foreign else None)
     if found:
         known = {_identity(record) for record in store.records()}
         for block, fates in found.items():
@@ -211,7 +218,7 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
     """Tasks that blocks hold, as jobs of this plan; and the names of those that are to be cancelled.
 
     A task that is not what the job would be today is cancelled, and held until its end is known: no second attempt
-    may run beside it.
+    may run beside it, nor any other job that makes the same files.
     """
     plan = planned.plan
     jobs = {(job.rule.name, tuple(sorted(job.wildcards.items()))): job for job in plan.jobs}
@@ -220,11 +227,13 @@ def _adopt(campaign: Campaign, planned: Planned) -> tuple[dict[str, Handed], lis
     strangers: list[str] = []
     for name, (block, fate) in campaign.held.items():
         draft = fate.task.draft
-        job = jobs.get((draft.rule, tuple(sorted(draft.wildcards.items()))))
+        same = jobs.get((draft.rule, tuple(sorted(draft.wildcards.items()))))
+        makers = [plan.jobs[plan.producer[path]] for path, _ in fate.task.outputs if path in plan.producer]
+        job = same or next(iter(makers), None)
         if job is None or plan.decisions[job.id] is Decision.SKIP or job.id in taken:
             strangers.append(name)
             continue
-        stale = _changed(planned, job, draft)
+        stale = job is not same or _changed(planned, job, draft)
         if stale:
             strangers.append(name)
         taken.add(job.id)

@@ -42,6 +42,12 @@ KILL_GRACE: Final = 10.0
 GATHERED: Final = 1_000
 """So many tasks for a block are handed over at once: tasks are large, and need not all be in memory."""
 
+BARREN: Final = 3
+"""So many blocks in a row that end before a job has started are enough to ask for no more."""
+
+CUT: Final = 2
+"""How often a job may be cut off after more than half of a block's walltime: it takes longer than blocks last."""
+
 
 @dataclass(slots=True)
 class Handed:
@@ -50,6 +56,7 @@ class Handed:
     Attributes:
         job, attempt: what it is an attempt of; run, threads, reason: as its record has them.
         stale: the job would be another today; it was cancelled, and runs anew when its end is known.
+        began: when it was heard of that it started, by the monotonic clock; None before.
     """
 
     job: int
@@ -59,6 +66,7 @@ class Handed:
     threads: int
     reason: str
     stale: bool = False
+    began: float | None = None
 
 
 class CampaignLoop(Loop):
@@ -84,6 +92,8 @@ class CampaignLoop(Loop):
         self._told = set(told)
         self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
         self._to_hand: dict[str, list[Task]] = {}
+        self._cut: dict[int, int] = {}
+        self._barren = 0
         self._leave_at: float | None = None
         self._hung_up = False
 
@@ -121,7 +131,8 @@ class CampaignLoop(Loop):
             self._prepare(Start(hand.job, hand.attempt, Slot(cores)))
             return
         after = [self._task_of.get(n) for n in hand.after]
-        if any(name is None or self._handed[name].block != hand.block for name in after):
+        apart = any(name is None or self._handed[name].block != hand.block for name in after)
+        if apart or not self._fleet.takes(hand.block):  # it may be over in this very turn
             self._events.append(Returned(time.monotonic(), (hand.job,)))
             return
         made = frozenset(path for n in hand.after for path in self.book.plan.jobs[n].outputs)
@@ -139,6 +150,7 @@ class CampaignLoop(Loop):
                 made=made,
                 expected=expected,
                 group=self._intake.group(hand.job),
+                last=not self._settings.keep_going and hand.attempt > self._intake.retries(self.planned, job),
             )
         except (FlowrulesError, CannotStart, OSError) as error:
             if hand.after and isinstance(error, FlowfileError):
@@ -186,6 +198,10 @@ class CampaignLoop(Loop):
         """Hands over what was gathered, once the texts it names are recorded."""
         self._flush()
         for block, tasks in self._to_hand.items():
+            if not self._fleet.takes(block):  # it was told to end since
+                jobs = tuple(self._forget(task.name) for task in tasks)
+                self._events.append(Returned(time.monotonic(), jobs))
+                continue
             try:
                 self._fleet.hand(block, tasks)
             except StateError as error:
@@ -206,41 +222,81 @@ class CampaignLoop(Loop):
         self._heed(self._fleet.poll(now), now)
 
     def _heed(self, news: list[News], now: float) -> None:
-        """Records what ended with one write, then concludes from it, in the order in which it was told."""
+        """Records what began and ended with one write, then concludes from it, both in the order it was told in."""
         for item in news:
-            if isinstance(item, TaskEnded) and item.end.task not in self._told:
-                self._told.add(item.end.task)
-                handed = self._handed.get(item.end.task)
-                record = item.end.record
-                if handed is not None and record.status != "done" and handed.job in self._killed:
-                    record.status = "killed"
-                if record.status == "done" or handed is not None:
-                    self._store.ended(record, self.book.plan.jobs[handed.job].outputs if handed is not None else ())
+            if isinstance(item, TaskStarted):
+                self._record_start(item)
+            elif isinstance(item, TaskEnded):
+                self._record_end(item)
         if news:
             self._flush()
         for item in news:
             self._heed_one(item, now)
+
+    def _record_start(self, item: TaskStarted) -> None:
+        handed = self._handed.get(item.said.task)
+        if handed is not None:
+            job = self.book.plan.jobs[handed.job]
+            self._store.started(job.outputs, job.rule.name, job.wildcards, handed.attempt, handed.run)
+
+    def _record_end(self, item: TaskEnded) -> None:
+        if item.end.task in self._told:
+            return
+        self._told.add(item.end.task)
+        handed = self._handed.get(item.end.task)
+        record = item.end.record
+        if handed is not None and record.status != "done" and handed.job in self._killed:
+            record.status = "killed"
+        if record.status == "done" or handed is not None:
+            self._store.ended(record, self.book.plan.jobs[handed.job].outputs if handed is not None else ())
 
     def _heed_one(self, item: News, now: float) -> None:
         match item:
             case Began():
                 self._events.append(BlockBegan(now, item.block, item.until))
             case TaskStarted():
-                self._started(item)
+                self._started(item, now)
             case TaskEnded():
                 self._task_ended(item)
             case TasksGiven():
-                jobs = [self._forget(name) for name in item.tasks if name in self._handed]
+                back = [name for name in item.tasks if name in self._handed]
+                jobs = tuple(job for name in back if (job := self._given(name, item.block, now)) is not None)
                 if jobs:
-                    self._events.append(Returned(now, tuple(jobs)))
+                    self._events.append(Returned(now, jobs))
             case Shuts():
                 self._events.append(BlockClosing(now, item.block))
             case Over():
+                self._count_barren(item, now)
+                self._fleet.bury(item.block)
                 self._events.append(BlockOver(now, item.block))
             case Refused():
                 if item.why.final:
                     self.result.refused.append(item.why.message)
                 self._events.append(OpenRefused(now, item.plan))
+
+    def _given(self, name: str, block: str, now: float) -> int | None:
+        """A job whose task comes back; None where it will never end in a block, and has failed."""
+        began = self._handed[name].began
+        attempt, number = self._handed[name].attempt, self._forget(name)
+        walltime = self._fleet.plan_of(block).walltime
+        if began is None or now - began <= walltime / 2:
+            return number
+        self._cut[number] = self._cut.get(number, 0) + 1
+        if self._cut[number] < CUT:
+            return number
+        error = f"it was cut off {CUT} times, after more than half of a block's walltime: it needs longer blocks"
+        self._cannot(self.book.plan.jobs[number], attempt, FlowrulesError(error))
+        return None
+
+    def _count_barren(self, over: Over, now: float) -> None:
+        """Blocks that end before a job has started cost much and bring nothing: after some no more are asked for."""
+        self._barren = self._barren + 1 if over.barren else 0
+        if self._barren == BARREN:
+            self._observer.message(
+                f"{BARREN} blocks in a row ended before a job started: no more are asked for; what the last one said "
+                f"is in `.flowrules/blocks/{over.block}`"
+            )
+            self._events.append(OpenRefused(now, self._fleet.plan_of(over.block)))
 
     def _forget(self, name: str) -> int:
         job = self._handed.pop(name).job
@@ -248,13 +304,13 @@ class CampaignLoop(Loop):
             del self._task_of[job]
         return job
 
-    def _started(self, item: TaskStarted) -> None:
+    def _started(self, item: TaskStarted, now: float) -> None:
         handed = self._handed.get(item.said.task)
         if handed is None:
             return
         job = self.book.plan.jobs[handed.job]
-        self._store.started(job.outputs, job.rule.name, job.wildcards, handed.attempt, handed.run)
         action = job.rule.action
+        handed.began = now
         self._observer.job_started(
             JobStarted(
                 job.id,
@@ -288,11 +344,12 @@ class CampaignLoop(Loop):
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _heed_stops(self) -> None:
-        """First interrupt: blocks are left running, unless a second one comes soon and cancels them."""
+        """First interrupt: blocks are left running, unless a second one comes soon and cancels them; a third leaves."""
         now = time.monotonic()
-        if self._hung_up:
+        if self._hung_up or (self._stops > 2 and self._fleet.names):
             self._leave_at = now
-            self.result.interrupted = True
+            self.result.interrupted = self._finished = True
+            return
         if self._stops > self._told_stops and not self._told_stops and self._stops == 1:
             self._told_stops = 1
             self.result.interrupted = True
@@ -323,10 +380,14 @@ class CampaignLoop(Loop):
         if self._leave_at is not None:
             self._fleet.leave()
             return
-        while self._fleet.names and self._stops < 3:
+        stops = self._stops
+        while self._fleet.names and self._stops == stops and not self._hung_up:
             now = time.monotonic()
             self._heed(self._fleet.poll(now), now)
             self._events.clear()
             self._observer.tick()
             if self._fleet.names:
                 self._executor.wait(min(1.0, self._fleet.pause))
+        if self._fleet.names:
+            self._observer.message("blocks that are still to end are left to themselves")
+            self._fleet.leave()

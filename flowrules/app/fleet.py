@@ -6,79 +6,38 @@ driver that finds a block without an answer asks the batch system for its name b
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
+from flowrules.app.fleet_block import SCRIPT, Live, minutes, some
+from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.app.packing import taken_by
+from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient, Waiting
 from flowrules.execute.jobscript import ScriptBlock, render_script
-from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
-from flowrules.record.blockfiles import OVER, SUBMITTED, Fate, block_names, block_path, submitted_id
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Begin, Closed, Closing, Damaged, Ended, Given, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 from flowrules.schedule.queues import Offer, choose
 
-SCRIPT: Final = "job.sh"
-"""A block's job script."""
-
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
 
+UNATTENDED: Final = 5.0
+"""Seconds without work after which a block ends that nobody can hand more to."""
+
 QUARANTINE: Final = 150.0
 """Seconds until processes of a block that did not say that it reaped them are dead: their lease, and some more."""
-
-VANISHED, VANISHED_ANSWERS = 60.0, 3
-"""Seconds, and answers, after which a block that never began and that nobody knows of is given up."""
-
-TWICE: Final = 30.0
-"""Seconds between two answers that a block has ended, before it is believed without its own word."""
-
-
-@dataclass(slots=True)
-class _Live:
-    """A block that is not over.
-
-    Attributes:
-        id: what the batch system calls it; "" before it was submitted.
-        tasks: names of those it holds.
-        doubtful: an earlier driver may have submitted it without writing down the answer.
-        submitting: its submission, under way; next_at: when that goes on, by the monotonic clock.
-        first_end: when, and in which answer, the batch system first said that it has ended.
-        absent: in how many answers nothing was known of it, one after another, and since when.
-        lost_since: when it was known to have ended, or vanished, without having said so.
-    """
-
-    folder: BlockFolder
-    plan: BlockPlan
-    id: str = ""
-    tasks: dict[str, None] = field(default_factory=dict)
-    doubtful: bool = False
-    begun: bool = False
-    shut: bool = False
-    full: bool = False
-    submitting: Waiting[str] | None = None
-    next_at: float = 0.0
-    status: BatchStatus | None = None
-    first_end: tuple[float, int] | None = None
-    absent: int = 0
-    absent_since: float = 0.0
-    lost_since: float | None = None
-
-    @property
-    def name(self) -> str:
-        return self.folder.spec.block
 
 
 class Fleet:
@@ -119,7 +78,8 @@ class Fleet:
         self._keep_incomplete = keep_incomplete
         self._every = every
         self._quarantine = 0.0 if swept else QUARANTINE
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
+        self._dead: dict[str, Live] = {}  # over, and not all they brought is recorded yet
         self._asked_at = float("-inf")
         self._pause = QUICK
         self._silent = False
@@ -138,40 +98,41 @@ class Fleet:
         """Where private files of a block's tasks lie."""
         return f"{self._live[block].folder.path}/cmd"
 
+    def takes(self, block: str) -> bool:
+        """Whether a block may still be handed tasks; one that closes is known here before the loop hears of it."""
+        live = self._live.get(block)
+        return live is not None and not live.shut and not live.unwanted
+
     def plan_of(self, block: str) -> BlockPlan:
-        """What was asked for."""
-        return self._live[block].plan
+        """What was asked for; known until a block is buried."""
+        return (self._live.get(block) or self._dead[block]).plan
 
     def running_of(self, block: str) -> int | None:
-        """Most jobs at once it was made with."""
-        return self._live[block].folder.spec.running
+        """Most jobs at once it was last granted."""
+        return self._live[block].folder.last_grant()
 
     # ── blocks of earlier drivers ────────────────────────────────────────────────────────────────────────────
 
-    def attach(self) -> dict[str, dict[str, Fate]]:
-        """Hold the blocks that earlier drivers left; for each what became of its tasks so far."""
-        found: dict[str, dict[str, Fate]] = {}
-        for name in block_names(self._directory):
-            path = block_path(self._directory, name)
-            if os.path.exists(f"{path}/{OVER}"):
-                continue
-            if not os.path.exists(f"{path}/{SCRIPT}"):  # its driver died while it made it: it was never submitted
-                write_atomically(f"{path}/{OVER}", b"")
-                continue
-            folder = BlockFolder.open(path, self._epoch, self._look)
-            id = submitted_id(path)
-            live = _Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
-            self._live[name] = live
-            live.begun = folder.has_begun
-            fates = folder.assigned()
-            live.tasks = dict.fromkeys(n for n, fate in fates.items() if fate.end is None and not fate.given)
-            found[name] = fates
-        return found
+    def attach(self, beat: Callable[[], None] | None = None) -> dict[str, dict[str, Fate]]:
+        """Hold the blocks that earlier drivers left; for each what became of its tasks so far.
+
+        Args:
+            beat: given where the last driver may still live, on another host: no block may read from it any more.
+        """
+        found = found_blocks(self._directory, self._epoch, self._look)
+        if beat is not None:
+            for live in wait_until_accepted(found, beat):
+                self._tell(f"block {live.name} does not answer; going on without its answer")
+        self._live.update((live.name, live) for live in found)
+        return {live.name: take_stock(live) for live in found}
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None) -> str:
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
+
+        Args:
+            after: submitted blocks that have to be over before; None where a driver stays and sees to that.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -181,7 +142,9 @@ class Fleet:
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
         offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
-        shown, script = self._script(block, offer)  # before there is a folder: the profile may lack something
+        shown, script = self._script(
+            block, offer, after or ()
+        )  # before there is a folder: the profile may lack something
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
@@ -194,22 +157,29 @@ class Fleet:
             launcher=self._launcher,
             worker_init=profile.worker_init,
             running=running,
-            idle=profile.blocks.idle,
+            idle=profile.blocks.idle if after is None else UNATTENDED,
             latency_wait=profile.latency_wait,
             hash_limit=self._hash_limit,
             keep_incomplete=self._keep_incomplete,
             python=sys.executable,
             queue=offer.queue.name,
+            after=tuple(after or ()),
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
-        self._live[block] = _Live(folder, plan)
+        self._live[block] = Live(folder, plan)
         return block
 
-    def _script(self, block: str, offer: Offer) -> tuple[ScriptBlock, str]:
+    def submission(self, block: str) -> str | None:
+        """What the batch system calls a block; "" while that is not known, None where it does not take it now."""
+        live = self._live.get(block)
+        return None if live is None else live.id or (None if live.full else "")
+
+    def _script(self, block: str, offer: Offer, after: Sequence[str]) -> tuple[ScriptBlock, str]:
         path = block_path(self._directory, block)
         name = f"fr-{self._campaign}-{block}"
-        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory)
+        depend = ":".join(["afterany", *(self._live[other].id for other in after)]) if after else ""
+        shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory, depend)
         command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
         return shown, render_script(self._profile, shown, command)
 
@@ -223,14 +193,12 @@ class Fleet:
         for live in [live for live in self._live.values() if not live.id and not live.begun and not live.shut]:
             if now < live.next_at:
                 continue
-            spec = live.folder.spec
             try:
                 if live.submitting is None:
-                    with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
-                        live.submitting = self._batch.submitting(file.read(), spec.name, doubtful=live.doubtful)
+                    live.submitting = self._submission(live)
                 live.next_at = now + next(live.submitting)
             except StopIteration as done:
-                self._submitted(live, str(done.value))
+                news += self._submitted(live, str(done.value))
             except BatchFull as error:
                 live.submitting, live.next_at = None, now + self._every
                 if not live.full:
@@ -240,19 +208,32 @@ class Fleet:
                 news += self._not_submitted(live, error)
         return news
 
-    def _submitted(self, live: _Live, id: str) -> None:
+    def _submission(self, live: Live) -> Waiting[str]:
+        """Its steps; of a block that is not wanted any more only whether it was submitted is of interest."""
+        name = live.folder.spec.name
+        if live.unwanted:
+            ids = yield from self._batch.looking_up(name)
+            return ids[0] if ids else ""
+        with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
+            script = file.read()
+        return (yield from self._batch.submitting(script, name, doubtful=live.doubtful))
+
+    def _submitted(self, live: Live, id: str) -> list[News]:
+        if not id:
+            return self._ends(live)
+        live.submitted(id)
         spec = live.folder.spec
-        live.id = id
-        write_atomically(f"{live.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
         where = f" in queue {spec.queue}" if spec.queue else ""
         nodes = f"{spec.nodes} node{'' if spec.nodes == 1 else 's'}"
-        self._tell(f"block {spec.block} submitted as {id}: {nodes} for {_minutes(spec.walltime)}{where}")
+        self._tell(f"block {spec.block} submitted as {id}: {nodes} for {minutes(spec.walltime)}{where}")
+        return []
 
-    def _not_submitted(self, live: _Live, error: BatchError) -> list[News]:
-        self._tell(f"block {live.name} was not taken: {error.message}")
-        left = tuple(live.tasks)
-        self._finish(live)
-        return [Shuts(live.name), TasksGiven(live.name, left), Refused(live.name, live.plan, error), Over(live.name)]
+    def _not_submitted(self, live: Live, error: BatchError) -> list[News]:
+        self._tell(f"block {live.name} was not taken: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        with suppress(StateError):
+            live.folder.stop()  # should it have arrived after all, it ends at once
+        *rest, over = self._ends(live)
+        return [*rest, Refused(live.name, live.plan, error), over]
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -267,6 +248,7 @@ class Fleet:
             StateError: not all of it is written; it is tried again with what is said next.
         """
         live = self._live[block]
+        live.fed = True
         live.tasks.update(dict.fromkeys(task.name for task in tasks))
         live.folder.take(tasks)
         self._pause = QUICK
@@ -290,13 +272,23 @@ class Fleet:
         if live is None:
             return []
         live.folder.stop(grace)
-        if not live.begun and live.id:
-            with suppress(BatchError):  # it ends by itself: the first thing it reads is that it shall
-                self._batch.cancel(live.id)
-        if not live.id and not live.begun and not live.submitting and not live.doubtful:
-            self._finish(live)
-            return [Shuts(block), TasksGiven(block, tuple(live.tasks)), Over(block)]
-        return []
+        live.unwanted = True
+        untouched = not live.id and not live.begun and not live.submitting and not live.doubtful
+        return self._ends(live) if untouched else []
+
+    def _withdraw(self, live: Live, now: float) -> None:
+        """Take a block that is not wanted any more out of its queue. One that begins meanwhile ends by itself."""
+        if not live.unwanted or not live.id or live.begun or live.withdrawn is not None or now < live.next_at:
+            return
+        try:
+            if live.cancelling is None:
+                live.cancelling = self._batch.cancelling(live.id)
+            live.next_at = now + next(live.cancelling)
+        except StopIteration:
+            live.cancelling, live.withdrawn = None, now
+        except BatchError as error:
+            live.cancelling, live.next_at = None, now + self._every
+            self._tell(f"block {live.name} could not be taken out of its queue: {error.message}")
 
     # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -305,26 +297,33 @@ class Fleet:
         news = self.submit(now)
         for live in list(self._live.values()):
             news += self._read(live, now)
+            self._withdraw(live, now)
         if now - self._asked_at >= self._every and any(live.id for live in self._live.values()):
             self._asked_at = now
             self._ask(now)
         for live in list(self._live.values()):
             news += self._judge(live, now)
-        self._pause = QUICK if news else min(SLOW, self._pause * 1.5)
+        stepping = any(live.submitting or live.cancelling for live in self._live.values())
+        self._pause = QUICK if news or stepping else min(SLOW, self._pause * 1.5)
         return news
 
-    def _read(self, live: _Live, now: float) -> list[News]:
+    def _read(self, live: Live, now: float) -> list[News]:
         news: list[News] = []
         if live.folder.waiting:
             with suppress(StateError):
                 live.folder.retry()
-        for said in live.folder.news():
+        early, live.early = live.early, []
+        for said in (*early, *live.folder.news()):
+            live.heard = now
             match said:
                 case Begin():
                     live.begun = True
+                    if not live.id and said.batch:
+                        live.submitted(said.batch)  # its submission lost the answer
                     news.append(Began(live.name, now + live.folder.spec.walltime))
-                    self._tell(f"block {live.name} runs on {_some(said.nodes or (said.host,))}")
+                    self._tell(f"block {live.name} runs on {some(said.nodes or (said.host,))}")
                 case Started():
+                    live.used = True
                     news.append(TaskStarted(live.name, said))
                 case Ended():
                     live.tasks.pop(said.end.task, None)
@@ -362,74 +361,54 @@ class Fleet:
         if self._batch.answers == before:
             return  # from memory
         for id, live in ids.items():
-            status = answers.get(id)
-            if status is None:
-                self._absent(live, now)
-                continue
-            live.absent = 0
-            if status.state is BatchState.HELD and (live.status is None or live.status.state is not BatchState.HELD):
-                self._tell(f"block {live.name} is held{': ' + status.detail if status.detail else ''}")
-            live.status = status
-            if status.state is not BatchState.ENDED:
-                live.first_end = None
-            elif live.first_end is None:
-                live.first_end = now, self._batch.answers
-            elif live.lost_since is None and self._said_again(live.first_end, now):
-                live.lost_since = now
+            if said := live.heed(answers.get(id), self._batch.answers, now, self._every):
+                self._tell(said)
 
-    def _said_again(self, first: tuple[float, int], now: float) -> bool:
-        """Whether what was first said then was said again since, in another answer, and not at once."""
-        return self._batch.answers > first[1] and now - first[0] >= min(TWICE, self._every)
-
-    def _absent(self, live: _Live, now: float) -> None:
-        """The batch system knows nothing of a block. That is no end; but one that never began is not waited for."""
-        if not live.absent:
-            live.absent_since = now
-        live.absent += 1
-        if live.begun or live.lost_since is not None:
-            return
-        if live.absent >= VANISHED_ANSWERS and now - live.absent_since >= min(VANISHED, 2 * self._every):
-            self._tell(f"block {live.name} has vanished: the batch system knows nothing of {live.id}")
-            live.lost_since = now - self._quarantine  # nothing of it ever ran
-
-    def _judge(self, live: _Live, now: float) -> list[News]:
+    def _judge(self, live: Live, now: float) -> list[News]:
         """A block that said that it closed is over; so is one that ended without a word, after its quarantine."""
         closed: Closed | None = live.folder.closed
+        withdrawn = live.withdrawn is not None and now - live.withdrawn >= SLOW and not live.begun
+        if withdrawn:  # should it have begun all the same, the first thing it reads is that it shall end
+            return self._ends(live)
         if closed is None and live.lost_since is None:
             return []
         if closed is not None and not closed.reaped and live.lost_since is None:
             live.lost_since = now
         if not (closed is not None and closed.reaped):
             assert live.lost_since is not None
-            if now - live.lost_since < self._quarantine and live.tasks:
+            if live.begun and live.tasks and now - live.lost_since < self._quarantine:
                 return []
-        if closed is None and not live.absent:
+        if closed is not None:
+            return self._ends(live)
+        if not live.absent:
             detail = live.status.detail if live.status is not None else ""
             self._tell(f"block {live.name} ended without a word{': ' + detail if detail else ''}")
-        if closed is None:
-            with suppress(StateError):
-                live.folder.stop()  # should it start after all, it ends at once
-        news: list[News] = [] if live.shut else [Shuts(live.name)]
-        news += self._salvaged(live) if live.tasks else ()
-        news += [TasksGiven(live.name, tuple(live.tasks)), Over(live.name)]
-        self._finish(live)
-        return news
+        with suppress(StateError):
+            live.folder.stop()  # should it start after all, it ends at once
+        return [*self._salvaged(live), *self._ends(live)]
 
-    def _salvaged(self, live: _Live) -> list[TaskEnded]:
-        """Ends that only the logs of its nodes have, as its runner died before it could write them down."""
-        from flowrules.app.salvage import salvage
-
+    def _salvaged(self, live: Live) -> list[News]:
+        """Ends that the runner of a block did not live to write down."""
         try:
-            ends = salvage(live.folder, self._directory)
+            ends = salvage(live.folder, self._directory) if live.begun else []
         except StateError as error:
-            self._tell(f"block {live.name}: {error.message}; what it did not report runs again")
+            self._tell(f"what ended last in block {live.name} runs again: {error.message}")
             return []
         for end in ends:
             live.tasks.pop(end.task, None)
         return [TaskEnded(live.name, end) for end in ends]
 
-    def _finish(self, live: _Live) -> None:
+    def _ends(self, live: Live) -> list[News]:
+        """A block is over: nothing is known of it any more, and what it still held goes back."""
         del self._live[live.name]
+        self._dead[live.name] = live
+        shuts = [] if live.shut else [Shuts(live.name)]
+        barren = live.fed and not live.used and not live.unwanted
+        return [*shuts, TasksGiven(live.name, tuple(live.tasks)), Over(live.name, barren)]
+
+    def bury(self, block: str) -> None:
+        """A block that is over is not looked at by later drivers; to be called when all it brought is recorded."""
+        live = self._dead.pop(block)
         write_atomically(f"{live.folder.path}/{OVER}", b"")
         live.folder.close()
 
@@ -442,11 +421,3 @@ class Fleet:
         """Let go of all blocks; they go on."""
         for live in self._live.values():
             live.folder.close()
-
-
-def _minutes(seconds: float) -> str:
-    return f"{-(-int(seconds) // 60)} min"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

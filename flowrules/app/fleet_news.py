@@ -48,9 +48,14 @@ class Shuts:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A block is over; tasks it never told the end of come before, as given."""
+    """A block is over; tasks it never told the end of come before, as given.
+
+    Attributes:
+        barren: it was handed tasks and not told to end, and yet none of them started.
+    """
 
     block: str
+    barren: bool = False
 
 
 @dataclass(frozen=True, slots=True)

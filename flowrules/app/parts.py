@@ -22,6 +22,7 @@ class Result:
 
     Attributes:
         done, skipped, failed, blocked: ids of jobs.
+        handed: how many jobs were left with blocks that go on.
         stranded: ids of jobs that no block could be had for; refused: why, in words.
     """
 
@@ -31,6 +32,7 @@ class Result:
     blocked: list[int] = field(default_factory=list)
     stranded: list[int] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    handed: int = 0
     interrupted: bool = False
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
+from types import FrameType
 
 from flowrules.app.runner_agents import AgentsMaker, tell
 from flowrules.app.runner_hosts import allocated_hosts, batch_id
@@ -33,6 +35,8 @@ def run_block(folder: str, agents: AgentsMaker) -> int:
         BatchError: the nodes of the batch job cannot be learned.
     """
     begun = time.monotonic()
+    early: list[int] = []  # asked to end before there was a runner to tell: it still says that the block is closed
+    _heed(lambda number, frame: early.append(number))
     path = os.path.abspath(folder)
     spec = read_spec(path)
     os.chdir(spec.directory)
@@ -46,9 +50,15 @@ def run_block(folder: str, agents: AgentsMaker) -> int:
             return 0
         with block:
             runner = Runner(block, agents(spec, hosts, path, block.incarnation), hosts, begun)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, runner.stop)
+            _heed(runner.stop)
+            for number in early:
+                runner.stop(number, None)
             return runner.run()
     except DirectoryHeld as error:
         tell(f"{error.message}; {error.hint}")
         return LOST_STATUS
+
+
+def _heed(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)

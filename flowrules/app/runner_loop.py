@@ -44,7 +44,9 @@ class Runner:
         self._agents = agents
         self._clocks = Clocks(spec, begun)
         self._desk = Desk(spec, hosts, self._clocks.ends_at, block.past)
-        self._bench = Bench(spec, Disk("."), block.past.ended.values())
+        before = block.ends_before()
+        self._desk.have(before)
+        self._bench = Bench(spec, Disk("."), block.past.ended.values(), before.values())
         self._nodes = Nodes(block, hosts, begun + QUARANTINE_SECONDS)
         self._works: dict[str, Work] = {}
         self._awaiting: list[Work] = []
@@ -142,7 +144,7 @@ class Runner:
             self._close("it was told to", now, grace=stop.grace)
         elif self._block.past.closing is not None:
             self._close(self._block.past.closing.why, now, grace=0.0)
-        self._do(self._desk.take(now, [message.task for message in messages if isinstance(message, say.Take)]))
+        self._do(self._desk.take(now, [self._bench.expecting(m.task) for m in messages if isinstance(m, say.Take)]))
         for message in messages:
             self._obey(message, now)
         if messages:
@@ -316,6 +318,8 @@ class Runner:
             if not ended and not to_start:
                 return
             for work, end in ended:
+                if work.task.last and end.record.status == "failed":
+                    self._close(f"{work.task.label} failed", now, grace=None)
                 self._forget(work, now)
                 self._do(self._desk.ended(now, work.task.name, ok=end.record.status == "done"))
             for work in to_start:

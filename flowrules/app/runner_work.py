@@ -53,16 +53,26 @@ class Bench:
     """Looks after the files of attempts; the working directory is the campaign's.
 
     Args:
-        ends: of earlier attempts.
+        ends: of earlier attempts; before: those of blocks that came before.
 
     Attributes:
         made: files as this block knows them: as attempts left them, or as they were when inputs were looked at.
     """
 
-    def __init__(self, spec: BlockSpec, disk: Disk, ends: Iterable[TaskEnd] = ()) -> None:
+    def __init__(
+        self, spec: BlockSpec, disk: Disk, ends: Iterable[TaskEnd] = (), before: Iterable[TaskEnd] = ()
+    ) -> None:
         self.made = {output.path: output for end in ends for output in end.record.outputs}
+        self._left = {output.path: output for end in before for output in end.record.outputs}
         self._spec = spec
         self._disk = disk
+
+    def expecting(self, task: Task) -> Task:
+        """A task that waits for files of other blocks to look as these left them."""
+        left = [self._left[path] for path in task.made if path in self._left]
+        if not left:
+            return task
+        return replace(task, inputs=[*task.inputs, *left], made=[path for path in task.made if path not in self._left])
 
     # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────
 

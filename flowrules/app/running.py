@@ -115,7 +115,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         else:
             result = Result()
         done = Run(result, plan_in_the_end, time.monotonic() - begun)
-        observer.finished(RunSummary(done.elapsed, result.interrupted))
+        observer.finished(RunSummary(done.elapsed, result.interrupted, handed=result.handed))
         return done
 
 
@@ -129,6 +129,10 @@ def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer
 
 
 def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan]:
+    if campaign is not None and campaign.settings.submit:
+        from flowrules.app.submitting import submit
+
+        return submit(campaign, setting), setting.planned.plan
     store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
     guard = start_guard(setting.run_id, [lock.fileno()])
     setting.stack.callback(guard.close)

@@ -60,6 +60,7 @@ class BatchSettings:
     Attributes:
         profile: name or path; sets: ``KEY=VALUE`` texts; launcher: in place of the profile's.
         sandbox: the batch system and its nodes are emulated on this machine.
+        submit: leave everything to blocks, and no driver.
         max_jobs: most jobs at once in all blocks; None for as many as fit.
         local_cores: most jobs at once beside the driver.
     """
@@ -70,6 +71,7 @@ class BatchSettings:
     sandbox: bool = False
     max_jobs: int | None = None
     local_cores: int | None = None
+    submit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

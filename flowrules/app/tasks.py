@@ -47,6 +47,7 @@ class TaskMaker:
         made: frozenset[str] = frozenset(),
         expected: float = 1.0,
         group: str | None = None,
+        last: bool = False,
     ) -> Task:
         """The next task of a job.
 
@@ -89,6 +90,7 @@ class TaskMaker:
             priority=planned.commands.priority(job),
             group=group,
             log=order.log,
+            last=last,
         )
 
 

@@ -53,7 +53,7 @@ SECTIONS = {
         "set_resources",
         "set_threads",
     ),
-    "Where it runs": ("profile", "sets", "launcher", "sandbox", "local_cores", "write_scripts"),
+    "Where it runs": ("profile", "sets", "launcher", "sandbox", "submit", "local_cores", "write_scripts"),
     "What is shown": ("print_commands", "quiet", "verbose", "form", "log_file", "help"),
 }
 
@@ -145,6 +145,7 @@ SECTIONS = {
 )
 @overriding
 @click.option("--sandbox", is_flag=True, help="Emulate the profile's batch system and nodes on this machine.")
+@click.option("--submit", is_flag=True, help="Hand all to the batch system, block after block, and leave no driver.")
 @click.option(
     "--local-cores",
     type=str,
@@ -259,16 +260,22 @@ def _batch(options: dict[str, Any]) -> BatchSettings | None:
     """What the call says of a profile; None where it names none."""
     profile = options.pop("profile")
     sets, launcher, sandbox = options.pop("sets"), options.pop("launcher"), options.pop("sandbox")
-    local_cores = options.pop("local_cores")
+    local_cores, submit = options.pop("local_cores"), options.pop("submit")
     if not profile:
-        others = (("--set", sets), ("--launcher", launcher), ("--sandbox", sandbox), ("--local-cores", local_cores))
+        others = (
+            ("--set", sets),
+            ("--launcher", launcher),
+            ("--sandbox", sandbox),
+            ("--submit", submit),
+            ("--local-cores", local_cores),
+        )
         for option, given in others:
             if given:
                 raise UsageError(f"`{option}` goes with `--profile`", "`flowrules profiles list` names profiles")
         return None
     if "/" in profile and options["directory"] is not None:  # files of the call are looked for where the user stands
         profile = os.path.abspath(profile)
-    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores)
+    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit)
 
 
 def _triggers(text: str | None) -> frozenset[str]:

@@ -27,6 +27,7 @@ class BlockSpec:
         walltime: seconds that were asked for.
         running: at most so many jobs at once, until a grant says otherwise; None: as many as fit.
         python: interpreter of Python rules on the nodes.
+        after: blocks that are over when this one begins; its tasks may need ends of theirs.
     """
 
     campaign: str
@@ -46,6 +47,7 @@ class BlockSpec:
     keep_incomplete: bool = False
     python: str = ""
     queue: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Task:
         made: inputs that tasks named in ``after`` make.
         need: what it occupies; expected: seconds; limit: seconds after which it is stopped (its `walltime`), or None.
         log: file for its output and error, relative to the directory.
+        last: its failure ends the run, so that the block starts nothing more.
         draft: the record as far as the driver knows it (rule, wildcards, code, params, reason, attempt, …).
     """
 
@@ -80,6 +83,7 @@ class Task:
     priority: float = 0.0
     group: str | None = None
     log: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,11 @@ class RunSummary(NamedTuple):
     Attributes:
         elapsed: wall time of the run, seconds.
         interrupted: the user ended it.
+        handed: how many jobs were left with blocks that go on without it.
         log: file that holds everything about the run, "" where there is none.
     """
 
     elapsed: float = 0.0
     interrupted: bool = False
     log: str = ""
+    handed: int = 0

@@ -162,6 +162,20 @@ class BlockFolder:
             self._inbox.append(*encode_message(message))
         self.retry()
 
+    def last_grant(self) -> int | None:
+        """The share this block was granted last, by any driver.
+
+        Raises:
+            StateError: an inbox cannot be read.
+        """
+        running = self.spec.running
+        for epoch in epochs(self.path):
+            follower = Follower(inbox_path(self.path, epoch))
+            for message, _ in decoded(follower, follower.poll()):
+                if isinstance(message, Grant):
+                    running = message.running
+        return running
+
     # ── from the runner ──────────────────────────────────────────────────────────────────────────────────────────
 
     def news(self) -> list[LogMessage | Damaged]:

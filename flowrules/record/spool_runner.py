@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Final
 
-from flowrules.errors import DirectoryHeld
-from flowrules.model.block import BlockSpec
+from flowrules.errors import DirectoryHeld, StateError
+from flowrules.model.block import BlockSpec, TaskEnd
 from flowrules.record.blockfiles import (
     Past,
+    block_path,
     damage,
     decoded,
     epochs,
@@ -23,6 +25,7 @@ from flowrules.record.blockfiles import (
     log_name,
     log_path,
     read_spec,
+    said,
     unusable,
 )
 from flowrules.record.messages import (
@@ -32,6 +35,7 @@ from flowrules.record.messages import (
     Closing,
     Cut,
     Damaged,
+    Ended,
     Given,
     InboxMessage,
     LogMessage,
@@ -145,6 +149,17 @@ class RunnerFolder:
             for message in messages:
                 self.past.learn(message)
         self.sync()
+
+    def ends_before(self) -> dict[str, TaskEnd]:
+        """What ended well in the blocks that this one comes after. What cannot be read there has not ended."""
+        found: dict[str, TaskEnd] = {}
+        for block in self.spec.after:
+            path = block_path(self.spec.directory, block)
+            with suppress(StateError, OSError):
+                for message in said(path, numbers(f"{path}/runs")):
+                    if isinstance(message, Ended) and message.end.record.status == "done":
+                        found[message.end.task] = message.end
+        return found
 
     # ── in charge ────────────────────────────────────────────────────────────────────────────────────────────────
 

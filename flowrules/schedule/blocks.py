@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 from typing import Final
 
 from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
@@ -177,16 +178,26 @@ class Blocks:
         return bool(self._asked) or any(not b.closing and b.room(now) > 0 for b in self._blocks.values())
 
     def grants(self) -> Iterator[tuple[str, int]]:
-        """Raises of blocks, where others have ended and left their part of the most jobs at once."""
-        left = self._ungranted()
+        """Raises of blocks, where others have ended and left their part of the most jobs at once.
+
+        Blocks of an earlier driver that was allowed more are lowered, each to its part of what there is now.
+        """
         takers = [block for block in self._blocks.values() if not block.closing]
-        if not left or self._asked or not takers:
+        if self._max_jobs is None or self._asked or not takers:
             return
+        left = self._max_jobs - sum(inf if block.running is None else block.running for block in self._blocks.values())
+        lower = left < 0
+        if lower:
+            left = self._max_jobs - sum(block.running or 0 for block in self._blocks.values() if block.closing)
         for at, block in enumerate(takers):
-            more = -(-left // (len(takers) - at))
+            more = max(0, ceil(left / (len(takers) - at)))
             left -= more
-            if more and block.running is not None:
-                block.running += more
+            was = block.running
+            if lower:
+                block.running = max(1, more)  # with nothing its jobs would wait for ever
+            elif was is not None:
+                block.running = was + more
+            if block.running is not None and block.running != was:
                 yield block.name, block.running
 
     def end(self, *, idle: bool) -> Iterator[str]:

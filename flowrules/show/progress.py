@@ -66,6 +66,11 @@ def plan_line(tally: Tally) -> str:
 
 def summary_lines(tally: Tally, failures: list[JobEnded], summary: RunSummary, color: bool) -> Iterator[str]:
     """How a run ended: counts, the failed jobs, and where to read on."""
+    if summary.handed and not summary.interrupted:
+        jobs, left = counted(summary.handed, "job"), tally.count(State.WAITING) - summary.handed
+        more = f", {left:,} left to the next run" if left else ""
+        yield f"{paint(f'submitted in {human_time(summary.elapsed)}:', 'good', color)} {jobs}{more}"
+        return
     done, failed, skipped = tally.count(State.DONE), tally.count(State.FAILED), tally.count(State.SKIPPED)
     blocked, left = tally.count(State.BLOCKED), tally.count(State.WAITING) + tally.count(State.RUNNING)
     word, style = "done in", "good"

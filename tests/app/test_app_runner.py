@@ -17,10 +17,12 @@ from flowrules.errors import BatchError
 from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Need, Slot
+from flowrules.model.files import FileRecord
 from flowrules.model.profile import GpuSlot, NodeShape
 from flowrules.model.record import Record
 from flowrules.record.blockfiles import Past
 from flowrules.record.disk import Disk
+from flowrules.record.messages import Ended
 from flowrules.record.spool import BlockFolder
 from flowrules.record.spool_runner import RunnerFolder
 
@@ -251,6 +253,30 @@ def test_a_task_is_told_how_to_start_its_ranks(monkeypatch, launcher, nodes, env
 
 
 # ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_files_of_other_blocks_are_waited_for_as_they_were_left():
+    known, left = FileRecord("source", 1, 1, ""), FileRecord("other", 7, 9, "d1gest")
+    before = TaskEnd("1J1.1", Record("r", {}, [left]))
+    bench = Bench(SPEC, Disk("."), before=[before])
+    asked = bench.expecting(task(2, 1, inputs=[known], made=["mine", "other"]))
+    assert (asked.inputs, asked.made) == ([known, left], ["mine"])
+    own = task(3, 2, made=["mine"])
+    assert bench.expecting(own) is own
+
+
+def test_ends_of_blocks_before_are_those_that_count(tmp_path):
+    first = BlockFolder.create(replace(SPEC, directory=str(tmp_path)), 1)
+    runner = RunnerFolder.begin(first.path, "1", ["here"])
+    for number, status in ((1, "done"), (2, "failed")):
+        runner.write(Ended(TaskEnd(f"1J{number}.1", Record("r", {}, [], status=status))))
+    runner.sync()
+    spec = replace(SPEC, directory=str(tmp_path), block="b002", after=("b001", "b007"))
+    second = BlockFolder.create(spec, 1)
+    later = RunnerFolder.begin(second.path, "2", ["here"])
+    assert list(later.ends_before()) == ["1J1.1"]
+    for file in (first, second, runner, later):
+        file.close()
 
 
 def test_a_block_ends_a_minute_before_its_walltime_or_a_tenth_of_a_short_one():

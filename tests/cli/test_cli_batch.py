@@ -38,6 +38,7 @@ def test_the_profile_local_is_this_machine(desk) -> None:
     assert "3 jobs" in desk.ok("--profile", "local", "-j", "2")
     assert "campaign" not in os.listdir(".flowrules")
     assert "no batch system that a sandbox could stand for" in desk.wrong("--profile", "local", "--sandbox")
+    assert "no batch system to submit to" in desk.wrong("--profile", "local", "--submit")
     assert "and so no job scripts" in desk.wrong("--profile", "local", "--write-scripts", "scripts")
 
 
@@ -48,7 +49,13 @@ def test_what_a_site_demands_is_told_before_anything_is_done(desk) -> None:
 
 
 def test_options_of_a_profile_go_with_one(desk) -> None:
-    for option in (("--set", "blocks.nodes=2"), ("--launcher", "ssh"), ("--sandbox",), ("--local-cores", "2")):
+    for option in (
+        ("--set", "blocks.nodes=2"),
+        ("--launcher", "ssh"),
+        ("--sandbox",),
+        ("--submit",),
+        ("--local-cores", "2"),
+    ):
         assert f"`{option[0]}` goes with `--profile`" in desk.wrong(*option)
 
 

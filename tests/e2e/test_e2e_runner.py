@@ -407,6 +407,36 @@ def test_a_runner_that_sees_a_later_one_kills_its_jobs_and_ends(block):
     assert (b.path / "up").stat().st_size == size
 
 
+def test_after_a_failure_that_ends_the_run_nothing_new_starts(block):
+    b = block()
+    late = "until [[ -e go ]]; do sleep 0.02; done; false"
+    b.folder.take(
+        [
+            task("1J1.1", "false"),
+            task("1J2.1", late, last=True),
+            task("1J3.1", late.replace("false", "echo > x"), ["x"]),
+        ]
+    )
+    b.folder.take([task(f"1J{n}.1", "true", need=Need(4)) for n in range(4, 9)])
+    runner = b.start()
+    b.until(lambda: "1J1.1" in b.ends and len(b.all_of(Started)) == 3)
+    assert not b.all_of(Closing), "the first will be tried again"
+    (b.path / "go").touch()
+    assert b.closes(runner) == Closed(True)
+    assert len(b.all_of(Started)) == 3 and sorted(b.given) == [f"1J{n}.1" for n in range(4, 9)]
+    assert b.ends["1J3.1"].record.status == "done", "what runs is let run"
+
+
+def test_a_runner_that_is_ended_as_it_begins_says_that_the_block_is_closed(block):
+    b = block()
+    b.folder.take([task("1J1.1", "sleep 1000")])
+    runner = b.start()
+    b.until(lambda: b.all_of(Begin))
+    runner.terminate()
+    assert b.closes(runner) == Closed(True)
+    assert list(b.given) == ["1J1.1"]
+
+
 def test_a_duplicate_ends_at_once_and_leaves_the_first_alone(block):
     b = block()
     first = b.start("1.sandbox")

@@ -40,6 +40,14 @@ def test_partition_and_qos_may_both_be_meant():
     assert read_request("#SBATCH -p gpu --qos=high\n").queues == ("gpu", "high")
 
 
+def test_what_it_waits_for():
+    assert read_request("#PBS -W depend=afterany:1.x:2.x\n").after == ("1.x", "2.x")
+    assert read_request("#SBATCH --dependency=afterany:7\n").after == ("7",)
+    for text in ("afterok:1", "afterany", "afterany:1:", "1"):
+        with pytest.raises(BatchError, match="knows `afterany:ID:…` only"):
+            read_request(f"#PBS -W depend={text}\n")
+
+
 def test_nothing_is_asked_for():
     assert read_request("#!/bin/sh\ntrue\n") == read_request("") == Request()
 

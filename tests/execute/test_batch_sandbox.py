@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,17 @@ def test_a_batch_job_waits_for_nodes_and_none_passes_it(bed):
     assert bed.state(third) is BatchState.QUEUED
     (bed.home / "go").touch()
     assert bed.ended(second).exit == bed.ended(third).exit == 0
+
+
+def test_a_batch_job_waits_for_others_to_end_and_lets_others_pass(bed):
+    first = bed.submit("while [ ! -e go ]; do sleep 0.02; done; exit 3")
+    second = bed.submit("true", options=f"-W depend=afterany:{first}")
+    assert bed.ended(bed.submit("true")).exit == 0
+    assert bed.box.status([second])[second].detail == f"waits for batch job {first.split('.')[0]} to end"
+    (bed.home / "go").touch()
+    assert bed.ended(second).exit == 0
+    with pytest.raises(BatchError, match=r"it is to wait for `99\.sandbox`, which is no batch job"):
+        bed.submit("true", options="-W depend=afterany:99.sandbox")
 
 
 def test_a_queue_runs_so_many_at_once(bed):
@@ -345,3 +357,21 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path):
     with pytest.raises(BatchError, match="does not answer") as error:
         Sandbox(str(tmp_path / "file" / "box"), PROFILE).submit("true", "b")
     assert not error.value.final
+
+
+def test_what_is_submitted_while_the_server_ends_keeps_the_gate_from_nobody(bed):
+    first = bed.submit("until [ -e go ]; do sleep 0.02; done")
+    bed.runs(first)
+    folder = bed.box._folder
+    with folder.gate():
+        (bed.home / "go").touch()
+        until(lambda: folder.end(1) is not None, "end of the first")
+        time.sleep(0.2)  # the server found nothing left, and waits for the gate to end
+        number = folder.new_number()
+        argv = ("/bin/sleep", "1000")
+        late = replace(folder.job(1), number=number, id=f"{number}.sandbox", mark="sandbox.late", argv=argv)
+        folder.put(number, "job.json", late)
+    bed.ids.append(f"{number}.sandbox")
+    bed.runs(bed.ids[-1])
+    with folder.gate(5.0):
+        assert folder.server_lives()

@@ -158,6 +158,20 @@ def test_most_jobs_at_once_are_split_over_blocks_and_handed_on() -> None:
     assert granted + sum(opened.running for opened in play.take(Open)) <= 5
 
 
+def test_blocks_that_were_allowed_more_by_an_earlier_driver_are_lowered() -> None:
+    under_test = dispatcher(3, max_jobs=6)
+    for name, running in (("b1", 8), ("b2", None), ("b3", 2)):
+        under_test.advance(BlockKnown(0.0, name, PLAN, running))
+    under_test.advance(BlockClosing(0.0, "b3"))
+    p = Play(under_test, job(0, held=("b1", 1)), job(1, held=("b2", 1)), job(2, held=("b3", 1)))
+    assert p.take(Grant) == [Grant("b1", 2), Grant("b2", 2)]
+    p.tell(Ended(1.0, 0, True))
+    assert p.take(Grant) == []
+    p.tell(Ended(1.0, 2, True))
+    p.tell(BlockOver(2.0, "b3"))
+    assert p.take(Grant) == [Grant("b2", 4)], "b1 has nothing to do any more and ends"
+
+
 def test_several_blocks_keep_something_back_for_whoever_is_done_first() -> None:
     play = Play(dispatcher(2), *[job(n, need=Need(8)) for n in range(40)])
     play.block("b1")

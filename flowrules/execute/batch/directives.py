@@ -33,6 +33,7 @@ class Request:
         cpus, gpus: hardware threads and GPUs of each node.
         output, error: files or folders as written.
         joined: errors go to the output.
+        after: ids of batch jobs that have to have ended, well or not.
     """
 
     queues: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Request:
     output: str = ""
     error: str = ""
     joined: bool = False
+    after: tuple[str, ...] = ()
 
 
 def read_request(script: str) -> Request:
@@ -125,6 +127,8 @@ def _pbs(request: Request, words: list[str]) -> Request:
                 request = replace(request, joined=value in ("oe", "eo"))
             case "-l":
                 request = _pbs_resources(request, value)
+            case "-W" if value.startswith("depend="):
+                request = replace(request, after=_after(value.removeprefix("depend=")))
     return request
 
 
@@ -153,6 +157,14 @@ def _select(request: Request, text: str) -> Request:
     return replace(request, nodes=nodes, cpus=most["ncpus"], gpus=most["ngpus"])
 
 
+def _after(text: str) -> tuple[str, ...]:
+    """The batch jobs of a dependency; the sandbox knows the one kind that blocks use."""
+    kind, *ids = text.split(":")
+    if kind != "afterany" or not ids or not all(ids):
+        raise _refusal(text, "the sandbox knows `afterany:ID:…` only")
+    return tuple(ids)
+
+
 def _slurm(request: Request, words: list[str]) -> Request:
     for name, value in _slurm_options(words):
         try:
@@ -169,6 +181,8 @@ def _slurm(request: Request, words: list[str]) -> Request:
                     request = replace(request, output=value)
                 case "error":
                     request = replace(request, error=value)
+                case "dependency":
+                    request = replace(request, after=_after(value))
         except ValueError:
             raise _refusal(f"--{name}={value}", f"no {name} as Slurm writes it") from None
     # without an error file of its own Slurm writes errors to the output

@@ -184,7 +184,14 @@ class Sandbox:
             env=self._env(number, id, name, queue.name, nodes, mark),
             output=self._file(request.output, f"{id}.OU", number, name),
             error="" if request.joined else self._file(request.error, f"{id}.ER", number, name),
+            after=tuple(map(self._known, request.after)),
         )
+
+    def _known(self, id: str) -> int:
+        number = _number(id)
+        if number is None or self._folder.job(number) is None:
+            raise _refusal(f"it is to wait for `{id}`, which is no batch job")
+        return number
 
     def _env(self, number: int, id: str, name: str, queue: str, nodes: int, mark: str) -> dict[str, str]:
         """The submitter's, so that what is installed is found; without what an outer batch job left in it."""

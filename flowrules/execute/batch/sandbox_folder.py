@@ -33,6 +33,7 @@ class SandboxJob:
         walltime, grace: seconds it may run, and seconds from TERM to KILL.
         running: at most so many batch jobs of its queue run at once; None: as many as fit.
         mark: value of the run mark of its processes, unique.
+        after: numbers of batch jobs that have to have ended before it starts.
         directory: where it starts; output, error: absolute paths, "" for a file in the sandbox and for the output.
     """
 
@@ -50,6 +51,7 @@ class SandboxJob:
     env: Mapping[str, str]
     output: str
     error: str
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ class SandboxFolder:
     def job(self, number: int) -> SandboxJob | None:
         """What was submitted; None where the submission was not completed."""
         data = self._read(number, "job.json")
-        return None if data is None else SandboxJob(**{**data, "argv": tuple(data["argv"])})
+        if data is None:
+            return None
+        return SandboxJob(**{**data, "argv": tuple(data["argv"]), "after": tuple(data.get("after", ()))})
 
     def start(self, number: int) -> SandboxStart | None:
         """Where it runs or ran; None where it has not started."""

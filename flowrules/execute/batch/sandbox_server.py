@@ -55,12 +55,13 @@ class Server:
         while True:
             if not self._look():
                 with self.folder.gate():  # what is submitted from now on finds no server and starts one
-                    if not self._look():
+                    # a warden that was forked within the gate would keep it as long as its batch job runs
+                    if not self._look(start=False):
                         os.close(self._lock)
                         return
             time.sleep(_LOOK)
 
-    def _look(self) -> bool:
+    def _look(self, *, start: bool = True) -> bool:
         """One round; whether there is anything left."""
         queued: list[SandboxJob] = []
         running: list[SandboxJob] = []
@@ -77,7 +78,7 @@ class Server:
                 running.append(job)
             else:
                 queued.append(job)
-        if queued:
+        if queued and start:
             self._start_some(queued, running)
         return bool(queued or running)
 
@@ -118,6 +119,10 @@ class Server:
         free = [name for name in node_names(self.folder.nodes()) if name not in busy]
         turn = True
         for job in queued:
+            before = [number for number in job.after if not self.folder.has(number, "end.json")]
+            if before:  # it lets others pass
+                self._wait(job, f"waits for batch job {before[0]} to end")
+                continue
             of_queue = sum(other.queue == job.queue for other in running)
             if job.running is not None and of_queue >= job.running:
                 self._wait(job, f"queue `{job.queue}` runs at most {job.running} at once")
