@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,27 +22,34 @@ from flowrules.model.profile import GpuSlot, NodeShape
 def bare_agents(
     base: Path, launcher: str, nodes: int, slots: int, commands: Sequence[str], site: Cluster | None
 ) -> float:
-    """Seconds from the first start to the last end of commands, in their order; each makes a file in `out`."""
+    """Seconds from the first start to the last end of commands, in their order; each makes a file in `out`.
+
+    They are started from the first host, as by a runner.
+    """
     folder = base / "bare"
     (folder / "out").mkdir(parents=True)
     hosts = site.hosts.names[:nodes] if site else [f"node{n}" for n in range(1, nodes + 1)]
-    gpus = tuple(GpuSlot(str(n), (n,)) for n in range(slots))
-    shape = NodeShape(slots, gpus=gpus, gpu_variable="CUDA_VISIBLE_DEVICES")
-    spec = BlockSpec("bare", "b001", f"fr-bare{os.getpid()}", "n0nce", str(folder), nodes, 3600.0, shape, launcher)
-    path = os.environ["PATH"]
+    asked = json.dumps([str(folder), launcher, hosts, slots, list(commands)])
+    argv = [sys.executable, __file__]
     if site is not None:
-        os.environ["PATH"] = site.environ["PATH"]
-    agents = Agents(spec, hosts, str(folder / "block"), 1)
-    try:
-        agents.open()
-        seconds = _work(agents, hosts, slots, commands)
-    finally:
-        agents.close(0.0)
-        os.environ["PATH"] = path
+        argv = [str(site.folder / "bin/ssh"), hosts[0], f"export PATH='{site.environ['PATH']}'; exec {' '.join(argv)}"]
+    done = subprocess.run(argv, input=asked, stdout=subprocess.PIPE, text=True, check=True)
     if len(list((folder / "out").iterdir())) != len(commands):
         raise RuntimeError("bare agents did not run all jobs")
     shutil.rmtree(folder)
-    return seconds
+    return float(done.stdout)
+
+
+def _run(folder: str, launcher: str, hosts: list[str], slots: int, commands: list[str]) -> float:
+    gpus = tuple(GpuSlot(str(n), (n,)) for n in range(slots))
+    shape = NodeShape(slots, gpus=gpus, gpu_variable="CUDA_VISIBLE_DEVICES")
+    spec = BlockSpec("bare", "b001", f"fr-bare{os.getpid()}", "n0nce", folder, len(hosts), 3600.0, shape, launcher)
+    agents = Agents(spec, hosts, f"{folder}/block", 1)
+    try:
+        agents.open()
+        return _work(agents, hosts, slots, commands)
+    finally:
+        agents.close(0.0)
 
 
 def _work(agents: Agents, hosts: list[str], slots: int, commands: Sequence[str]) -> float:
@@ -74,3 +84,7 @@ def _work(agents: Agents, hosts: list[str], slots: int, commands: Sequence[str])
             elif isinstance(event, NodeLost):
                 raise RuntimeError(f"the node {event.node} was lost: {event.why}")
     return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    print(_run(*json.load(sys.stdin)))
