@@ -1,0 +1,135 @@
+"""A small campaign on a real Slurm of two nodes, which is started here where it is installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import real_slurm
+from campaign_box import Campaign, gpus_of
+
+PROFILES = Path(__file__).parents[2] / "profiles"
+
+MACHINE = """
+scheduler: slurm
+launcher: ssh
+node:
+  cpus: 8
+  gpus:
+    env: CUDA_VISIBLE_DEVICES
+    slots:
+      - {id: "0", cpus: "0-1"}
+      - {id: "1", cpus: "2-3"}
+      - {id: "2", cpus: "4-5"}
+      - {id: "3", cpus: "6-7"}
+blocks: {nodes: 2, walltime: 5min, min: 0, max: 1}
+slurm: {gpus_per_node: 4}
+"""
+
+# both nodes are this machine under names that only Slurm knows: whom `ssh` would reach there is here
+SSH = """#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+echo "$2" >> asked
+exec sh -c "$3"
+"""
+
+FLOWFILE = """
+let N = [f"{n:02}" for n in range(30)]
+rule all:
+    input: "total"
+rule hold:
+    output: "hold/{n}"
+    resources: gpus=1
+    shell: "echo {n} $CUDA_VISIBLE_DEVICES >> ledger; until [[ -e go ]]; do sleep 0.1; done; echo {n} > {output}"
+rule total:
+    input: expand("hold/{n}", n=N)
+    output: "total"
+    shell: "cat {input} > {output}"
+"""
+TOTAL = "".join(f"{n:02}\n" for n in range(30))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    if why := real_slurm.missing():
+        pytest.skip(why)
+    yield from real_slurm.slurm(tmp_path_factory.mktemp("slurm"))
+
+
+@pytest.fixture
+def box(cluster: Path, campaign: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    monkeypatch.setenv("SLURM_CONF", str(cluster))
+    made = campaign(FLOWFILE, machine=MACHINE)
+    made.write("bin/ssh", SSH)
+    (made.path / "bin/ssh").chmod(0o755)
+    script = (PROFILES / "slurm/job.sh.j2").read_text()
+    made.write("machine/job.sh.j2", script.replace("exec {{ command }}", "PATH=$PWD/bin:$PATH\nexec {{ command }}"))
+    made.batch = lambda *args: ("--profile", "./machine", "-j", "8", *args)
+    return made
+
+
+def running(box: Campaign) -> list[str]:
+    """What was started, a line for each start."""
+    return box.read("ledger").splitlines() if box.exists("ledger") else []
+
+
+def batch_job(box: Campaign, block: str) -> str:
+    return json.loads(box.read(f".flowrules/blocks/{block}/submitted"))["id"]
+
+
+def check(box: Campaign) -> None:
+    """All is made, each once, on both nodes, and no GPU was in two hands."""
+    assert box.read("total") == TOTAL
+    assert box.made_twice() == []
+    done = [r for r in box.history() if r["rule"] == "hold" and r["status"] == "done"]
+    used = gpus_of(done)
+    assert {host for host, _ in used} == {"n1", "n2"} == set(box.read("asked").split())
+    for records in used.values():
+        spans = sorted((r["started"], r["ended"]) for r in records)
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert not subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, timeout=60).stdout
+    box.alone()
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+class TestRealSlurm:
+    def test_a_killed_driver(self, box: Campaign) -> None:
+        driver = box.driver()
+        box.until(lambda: len(running(box)) == 8)
+        driver.kill()
+        driver.wait()
+        driver = box.driver()
+        box.write("go", "")
+        assert driver.wait(120) == 0, box.read("said")
+        assert len(running(box)) == 30, "what ran when the driver died did not run again"
+        assert box.blocks == ["b001"]
+        check(box)
+
+    def test_a_cancelled_block(self, box: Campaign) -> None:
+        driver = box.driver()
+        box.until(lambda: len(running(box)) == 8)
+        subprocess.run(["scancel", batch_job(box, "b001")], check=True, timeout=60)
+        box.until(lambda: len(running(box)) == 16, "no other block began")
+        box.write("go", "")
+        assert driver.wait(120) == 0, box.read("said")
+        assert len(running(box)) == 38, "only what ran in the cancelled block ran again"
+        assert box.blocks == ["b001", "b002"]
+        check(box)
+
+    def test_a_block_that_is_cancelled_behind_a_dead_driver(self, box: Campaign) -> None:
+        driver = box.driver()
+        box.until(lambda: len(running(box)) == 8)
+        driver.kill()
+        driver.wait()
+        subprocess.run(["scancel", batch_job(box, "b001")], check=True, timeout=60)
+        driver = box.driver()
+        box.until(lambda: len(running(box)) == 16, "no other block began")
+        box.write("go", "")
+        assert driver.wait(120) == 0, box.read("said")
+        assert len(running(box)) == 38
+        check(box)
