@@ -341,6 +341,10 @@ class CampaignLoop(Loop):
             self._workshop.fresh.update((made.path, made) for made in record.outputs)
         self._conclude(job, handed.attempt, record)
 
+    def meanwhile(self) -> bool:
+        leaving = self._leave_at is not None and time.monotonic() >= self._leave_at
+        return super().meanwhile() or self._hung_up or leaving
+
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _heed_stops(self) -> None:

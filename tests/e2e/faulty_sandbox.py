@@ -84,7 +84,7 @@ class Faulty(Sandbox):
         super().cancel(id)
 
 
-def faulty(profile: Profile, sandbox: str | None) -> Patient:
+def faulty(profile: Profile, sandbox: str | None, **more: object) -> Patient:
     assert sandbox is not None
     return Patient(Faulty(sandbox, profile), HASTY)
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from campaign_box import Campaign
+from campaign_box import MACHINE, Campaign
 
 from flowrules.execute.batch.sandbox_folder import SandboxFolder
 
@@ -85,6 +85,24 @@ def test_who_interrupts_three_times_does_not_wait_for_a_batch_system(campaign) -
         driver.send_signal(signal.SIGINT)
         box.until(lambda words=words: words in box.read("said"))
     assert driver.wait(30) == 130
+
+
+def test_who_interrupts_while_a_command_hangs_is_heard(campaign) -> None:
+    """What `qsub` would have said is not known then: the next driver asks for the name of the block."""
+    machine = MACHINE.replace("launcher: ssh", "launcher: local").replace("walltime: 20min", "walltime: 5min")
+    hangs = "#!/bin/sh\necho ${0##*/} >> asked\nexec sleep 1000\n"
+    box = campaign(PAIR, {"bin/qsub": hangs, "bin/qselect": hangs}, machine=machine)
+    for command in ("qsub", "qselect"):
+        (box.path / "bin" / command).chmod(0o755)
+    box.batch = lambda *args: ("--profile", "./machine", *args)
+    driver = box.driver("-j", "4", env={**os.environ, "PATH": f"{box.path}/bin:{os.environ['PATH']}"})
+    box.until(lambda: box.exists("asked"))
+    driver.send_signal(signal.SIGINT)
+    box.until(lambda: "leaving in" in box.read("said"))
+    assert driver.wait(60) == 130
+    assert box.blocks == ["b001"] and not box.exists(".flowrules/blocks/b001/submitted")
+    assert box.read("asked").count("qsub") == 1
+    box.alone()
 
 
 # ── ended from outside ───────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,9 @@ from batch_box import Commands
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch import pbs_answers
+from flowrules.execute.batch.commands import Meanwhile
 from flowrules.execute.batch.pbs import Pbs
+from flowrules.execute.batch.slurm import Slurm
 from flowrules.model.batch import BatchState, BatchStatus
 
 ANSWERS = Path(__file__).parent / "pbs"
@@ -120,6 +122,18 @@ def test_a_command_that_hangs_is_ended(commands):
         with pytest.raises(BatchError, match=r"did not answer within 0.3s") as error:
             call()
         assert not error.value.final
+
+
+@pytest.mark.parametrize("system", [Pbs, Slurm])
+def test_who_asks_a_command_that_hangs_does_other_things_and_may_give_it_up(commands, system):
+    for command in ("qsub", "sbatch"):
+        commands.says(command, hangs=True)
+    looks = []
+    meanwhile = Meanwhile(lambda: looks.append(1) or len(looks) == 2)
+    with pytest.raises(BatchError, match="was not waited for any longer") as error:
+        system(limit=1000, meanwhile=meanwhile).submit(SCRIPT, "b")
+    assert not error.value.final, "it may have arrived"
+    assert len(looks) == 2
 
 
 def test_a_machine_without_pbs(commands, pbs):

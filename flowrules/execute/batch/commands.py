@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +16,22 @@ from flowrules.errors import BatchError
 
 _LONGEST_WORDS = 400
 _USAGE = re.compile(r"^\s*usage\b", re.IGNORECASE)
+_SLICE = 0.5
+"""Seconds between two looks at what else there is to do while a command is waited for."""
+
+
+class _Unwanted(Exception):
+    """A command is not waited for any longer."""
+
+
+@dataclass(slots=True)
+class Meanwhile:
+    """What is done while a command is waited for, which may hang: `call` says whether to give it up.
+
+    It is filled in when there is a driver that has something to do.
+    """
+
+    call: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,7 @@ def ask(
     text: str = "",
     directory: str | None = None,
     env: Mapping[str, str] | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> Answer:
     """Run a command to its end.
 
@@ -54,16 +72,18 @@ def ask(
     Args:
         limit: seconds after which it is killed.
         text: what it reads.
+        meanwhile: is called now and then, and may end it earlier.
 
     Raises:
-        BatchError: it is not there (final), cannot be started now, or did not end in time.
+        BatchError: it is not there (final), cannot be started now, did not end in time, or was given up.
     """
     name = os.path.basename(argv[0])
     try:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(text.encode("utf-8", "surrogateescape"))
             given.seek(0)
-            status = _run(argv, limit, directory, env, (given.fileno(), out.fileno(), err.fileno()))
+            fds = given.fileno(), out.fileno(), err.fileno()
+            status = _run(argv, limit, directory, env, fds, meanwhile or Meanwhile())
             out.seek(0)
             err.seek(0)
             return Answer(status, out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace"))
@@ -77,17 +97,30 @@ def ask(
         raise BatchError(f"`{name}` could not be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise BatchError(f"`{name}` did not answer within {limit:g}s") from error
+    except _Unwanted as error:
+        raise BatchError(f"`{name}` was not waited for any longer") from error
 
 
 def _run(
-    argv: Sequence[str], limit: float, directory: str | None, env: Mapping[str, str] | None, fds: tuple[int, int, int]
+    argv: Sequence[str],
+    limit: float,
+    directory: str | None,
+    env: Mapping[str, str] | None,
+    fds: tuple[int, int, int],
+    meanwhile: Meanwhile,
 ) -> int:
     given, out, err = fds
     process = subprocess.Popen(
         argv, stdin=given, stdout=out, stderr=err, cwd=directory, env=env, start_new_session=True
     )
+    end = time.monotonic() + limit
     try:
-        return process.wait(limit)
+        while (left := end - time.monotonic()) > _SLICE:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(_SLICE)
+            if meanwhile.call():
+                raise _Unwanted
+        return process.wait(max(0.0, left))
     except BaseException:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from flowrules.errors import BatchError
 from flowrules.execute.batch import pbs_answers as answers
-from flowrules.execute.batch.commands import Answer, ask
+from flowrules.execute.batch.commands import Answer, Meanwhile, ask
 from flowrules.model.batch import BatchState, BatchStatus
 
 _ID = re.compile(r"\d+(\[\d*\])?(\.\S+)?")
@@ -18,14 +18,18 @@ _UNKNOWN_OPTION = re.compile(r"(invalid|illegal|unrecognized|unknown) option")
 class Pbs:
     """A `BatchSystem`."""
 
-    def __init__(self, *, directory: str | None = None, limit: float = 60.0) -> None:
+    def __init__(
+        self, *, directory: str | None = None, limit: float = 60.0, meanwhile: Meanwhile | None = None
+    ) -> None:
         """
         Args:
             directory: from where batch jobs are submitted (their `PBS_O_WORKDIR`); the current one by default.
             limit: seconds each command may take.
+            meanwhile: what is done while one is waited for.
         """
         self._directory = directory
         self._limit = limit
+        self._meanwhile = meanwhile
         self._leaves_helper = False
         self._history = True
 
@@ -80,7 +84,8 @@ class Pbs:
             raise answers.refusal(answer, "qdel", f"PBS did not end batch job `{id}`")
 
     def _qsub(self, script: str, name: str, *options: str) -> Answer:
-        return ask(["qsub", *options, "-N", name], limit=self._limit, text=script, directory=self._directory)
+        argv = ["qsub", *options, "-N", name]
+        return ask(argv, limit=self._limit, text=script, directory=self._directory, meanwhile=self._meanwhile)
 
     def _qstat(self, form: list[str], ids: list[str]) -> Answer:
         answer = self._ask("qstat", *self._with_history(), "-f", *form, *ids)
@@ -95,4 +100,4 @@ class Pbs:
         return ["-x"] if self._history else []
 
     def _ask(self, *argv: str) -> Answer:
-        return ask(argv, limit=self._limit)
+        return ask(argv, limit=self._limit, meanwhile=self._meanwhile)

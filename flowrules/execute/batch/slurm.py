@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from flowrules.errors import BatchError, BatchFull
-from flowrules.execute.batch.commands import Answer, ask
+from flowrules.execute.batch.commands import Answer, Meanwhile, ask
 from flowrules.model.batch import BatchState, BatchStatus
 
 _ID = re.compile(r"\d+")
@@ -52,20 +52,24 @@ _PASSING = re.compile(
 class Slurm:
     """A `BatchSystem`. Exit statuses are the script's, or 256 and the number of the signal that ended it."""
 
-    def __init__(self, *, directory: str | None = None, limit: float = 60.0) -> None:
+    def __init__(
+        self, *, directory: str | None = None, limit: float = 60.0, meanwhile: Meanwhile | None = None
+    ) -> None:
         """
         Args:
             directory: from where batch jobs are submitted, and where they start; the current one by default.
             limit: seconds each command may take.
+            meanwhile: what is done while one is waited for.
         """
         self._directory = directory
         self._limit = limit
+        self._meanwhile = meanwhile
         self._accounts = True
 
     def submit(self, script: str, name: str) -> str:
         """See `BatchSystem`."""
         argv = ["sbatch", "--parsable", f"--job-name={name}"]
-        answer = ask(argv, limit=self._limit, text=script, directory=self._directory)
+        answer = ask(argv, limit=self._limit, text=script, directory=self._directory, meanwhile=self._meanwhile)
         if answer.status:
             raise _refusal(answer, "sbatch", f"Slurm did not take batch job `{name}`")
         for line in reversed(answer.lines()):  # `ID` or `ID;CLUSTER`
@@ -127,7 +131,7 @@ class Slurm:
     def _ask(self, *argv: str) -> Answer:
         # what people set for themselves would change what is asked
         env = {k: v for k, v in os.environ.items() if not k.startswith(("SQUEUE_", "SACCT_", "SCANCEL_"))}
-        return ask(argv, limit=self._limit, env=env)
+        return ask(argv, limit=self._limit, env=env, meanwhile=self._meanwhile)
 
 
 def _read(rows: Iterable[list[str]]) -> dict[str, BatchStatus]:
