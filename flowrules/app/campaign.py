@@ -262,7 +262,7 @@ class CampaignLoop(Loop):
                 back = [name for name in item.tasks if name in self._handed]
                 jobs = tuple(job for name in back if (job := self._given(name, item.block, now)) is not None)
                 if jobs:
-                    self._events.append(Returned(now, jobs))
+                    self._events.append(Returned(now, jobs, item.unfit))
             case Shuts():
                 self._events.append(BlockClosing(now, item.block))
             case Over():

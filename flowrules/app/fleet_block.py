@@ -102,7 +102,7 @@ class Live:
                 back = tuple(name for name in said.tasks if name in self.tasks)
                 for name in back:
                     del self.tasks[name]
-                return [TasksGiven(self.name, back)], ""
+                return [TasksGiven(self.name, back, said.unfit)], ""
             case Sick():
                 return [], f"block {self.name} uses node {said.node} no more: {said.why}"
             case Closing():

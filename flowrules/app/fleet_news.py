@@ -33,10 +33,11 @@ class TaskEnded:
 
 @dataclass(frozen=True, slots=True)
 class TasksGiven:
-    """Tasks a block will not run."""
+    """Tasks a block will not run; ``unfit``: because it cannot."""
 
     block: str
     tasks: tuple[str, ...]
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """A task that was not started goes back to the driver; why, in words."""
+    """A task that was not started goes back to the driver; why, in words. ``unfit``: this block cannot run it."""
 
     task: str
     why: str
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +206,13 @@ class Desk:
                 elif isinstance(action, Blocked | Impossible | TooLate | Forgotten):
                     name = self._names[action.job]
                     if name in self.waiting:  # else it ran, and what becomes of it is known where it ended
-                        moves.append(self._back(name, _why(action)))
+                        moves.append(self._back(name, _why(action), isinstance(action, Impossible | TooLate)))
         return moves
 
-    def _back(self, task: str, why: str) -> Back:
+    def _back(self, task: str, why: str, unfit: bool = False) -> Back:
         self.waiting.pop(task, None)
         self._lost.add(task)
-        return Back(task, why)
+        return Back(task, why, unfit)
 
 
 def _why(action: Blocked | Impossible | TooLate | Forgotten) -> str:

@@ -164,7 +164,7 @@ class Runner:
 
     def _do(self, moves: Sequence[Move]) -> None:
         """Carry out what the desk wants."""
-        given: dict[str, list[str]] = {}
+        given: dict[tuple[str, bool], list[str]] = {}
         for move in moves:
             if isinstance(move, Place):
                 work = self._nodes.work(move.task, move.slot, time.monotonic() + self._spec.latency_wait)
@@ -174,9 +174,9 @@ class Runner:
                 if move.task in self._works:
                     self._kill(self._works[move.task], "cancel")
             elif isinstance(move, Back) and not self._nodes.is_in_question(move.task, time.monotonic()):
-                given.setdefault(self._why or move.why, []).append(move.task)
-        for why, names in given.items():
-            self._block.write(say.Given(tuple(names), why))
+                given.setdefault((self._why or move.why, move.unfit), []).append(move.task)
+        for (why, unfit), names in given.items():
+            self._block.write(say.Given(tuple(names), why, unfit))
 
     # ── attempts begin ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -67,10 +67,14 @@ class OpenRefused:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Jobs that were handed to a block and will not run there; they cost no attempt."""
+    """Jobs that were handed to a block and will not run there; they cost no attempt.
+
+    ``unfit``: the block cannot run them, so they are not offered it again.
+    """
 
     now: float
     jobs: tuple[int, ...]
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,10 +115,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Tasks that go back to the driver; none of them runs. ``why``: in words."""
+    """Tasks that go back to the driver; none of them runs.
+
+    Attributes:
+        why: in words.
+        unfit: this block cannot run them: they take too long for it, or more than it has.
+    """
 
     tasks: tuple[str, ...]
     why: str = ""
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

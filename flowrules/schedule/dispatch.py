@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -52,10 +51,6 @@ Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
 
 
-SPURNED: Final = 2
-"""How often a block may give a job back before it is not offered it any more."""
-
-
 class Dispatcher:
     """The driver's scheduler for batch profiles.
 
@@ -84,7 +79,7 @@ class Dispatcher:
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
         self._where: dict[int, str] = {}
         self._alone: set[int] = set()
-        self._spurned: dict[int, dict[str, int]] = {}  # how often blocks gave a job back
+        self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
         self._ready: list[tuple[float, float, int]] = []
         self._blocks = Blocks(shape, max_jobs)
         self._group_block: dict[str, str] = {}
@@ -110,7 +105,7 @@ class Dispatcher:
                 self._stop(event)
             case Returned():
                 for job in event.jobs:
-                    self._returned(job)
+                    self._returned(job, unfit=event.unfit)
             case NotYet():
                 self._alone.add(event.job)
                 self._returned(event.job)
@@ -264,8 +259,7 @@ class Dispatcher:
         held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
         listed = self._listed[job]
         lasts = listed.expected if listed.limit is None else listed.limit
-        spurned = self._spurned.get(job, {})
-        but = [block for block, times in spurned.items() if times >= SPURNED]
+        but = self._unfit.get(job, ())
         if held:
             (name,) = held
             return name if name not in but and self._blocks.takes(name, *self._work[job], lasts, now) else None
@@ -299,12 +293,12 @@ class Dispatcher:
         else:
             self._blocks.remove(where, *self._work[job])
 
-    def _returned(self, job: int) -> None:
+    def _returned(self, job: int, *, unfit: bool = False) -> None:
         """A job comes back as if it had not been handed over, and with it those that were to follow it there."""
         jobs = self._jobs
         if jobs.state(job) is State.RUNNING:
-            times = self._spurned.setdefault(job, {})
-            times[self._where[job]] = times.get(self._where[job], 0) + 1
+            if unfit:
+                self._unfit.setdefault(job, set()).add(self._where[job])
             self._take_back(job)
             jobs.attempts[job] -= 1
             jobs.move(job, State.WAITING)

@@ -181,12 +181,12 @@ def test_several_blocks_keep_something_back_for_whoever_is_done_first() -> None:
     assert len(blocks) < 40
 
 
-def test_a_job_is_not_offered_without_end_to_a_block_that_gives_it_back() -> None:
+def test_a_job_is_not_offered_to_a_block_that_cannot_run_it() -> None:
     play = Play(dispatcher(2), job(0), job(1))
     play.block("b1")
     play.tell(Returned(0.0, (0,)))
     assert play.take(Hand)[-1].block == "b1"
-    play.tell(Returned(0.0, (0,)))
+    play.tell(Returned(0.0, (0,), unfit=True))
     assert [hand for hand in play.take(Hand) if hand.job == 0] == []
     play.block("b2")
     assert play.take(Hand) == [Hand(0, 1, "b2")]
