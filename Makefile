@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # make demo
 JOBS ?= 2
 # make bench
-SUITE ?= plan launch blocks
+SUITE ?= plan launch
 SIZE ?=
 # make test: how many processes, and further arguments of pytest, such as TESTS="tests/model -x"
 WORKERS ?= 2

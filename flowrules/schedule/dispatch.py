@@ -117,7 +117,7 @@ class Dispatcher:
         if self._begun:  # blocks of an earlier driver are told of before there is a plan
             self._hand_out(event.now)
             self._open(event.now)
-            self._grant()
+            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
             self._close()
             self._finish()
         actions, self._actions = self._actions, []
@@ -381,9 +381,6 @@ class Dispatcher:
         self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = self._refused or not (found or self._where or self._blocks.any_open())
-
-    def _grant(self) -> None:
-        self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
 
     def _close(self) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
