@@ -5,9 +5,8 @@ FlowrulesError                  exit status 2 unless said otherwise
 ├── UsageError                  a mistake in the call
 ├── BatchError                  a batch system refused, or did not answer
 │   └── BatchFull               it has as many batch jobs as it takes now
-├── StateError                  the state folder cannot be used
-│   └── DirectoryHeld           another flowrules holds the directory (exit status 3)
-└── Interrupted                 the user ended the run (exit status 130)
+└── StateError                  the state folder cannot be used
+    └── DirectoryHeld           another flowrules holds the directory (exit status 3)
 """
 
 from __future__ import annotations
@@ -101,12 +100,6 @@ class DirectoryHeld(StateError):
     """Another flowrules works in this directory."""
 
     exit_code = 3
-
-
-class Interrupted(FlowrulesError):
-    """The user ended the run."""
-
-    exit_code = 130
 
 
 def fail(code: str, message: str, span: Span | None = None, hint: str | None = None) -> FlowfileError:

@@ -232,14 +232,10 @@ class Fleet:
         self._tell(f"block {live.name} was not taken: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         with suppress(StateError):
             live.folder.stop()  # should it have arrived after all, it ends at once
-        *rest, over = self._ends(live)
-        return [*rest, Refused(live.name, live.plan, error), over]
+        # told first: what comes back is not to be asked another block for
+        return [Refused(live.name, live.plan, error), *self._ends(live)]
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def holds(self, block: str, tasks: Iterable[str]) -> bool:
-        """Whether a block holds all of these tasks."""
-        return all(name in self._live[block].tasks for name in tasks)
 
     def hand(self, block: str, tasks: Sequence[Task]) -> None:
         """Hand tasks to a block.

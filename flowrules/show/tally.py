@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from time import monotonic
@@ -169,10 +169,6 @@ class Tally:
     def settled(self) -> int:
         """Jobs about which nothing more happens."""
         return sum(self._sums[State.DONE : State.COLLECTOR])
-
-    def open_rules(self) -> Iterable[RuleCount]:
-        """Rules that have jobs which wait or run."""
-        return [row for row in self.rules.values() if row.counts[State.WAITING] or row.counts[State.RUNNING]]
 
     def remaining_seconds(self) -> float | None:
         """How long the rest takes if jobs go on as they did; None while too little is known.

@@ -201,7 +201,7 @@ def test_a_refused_block_is_told_to_end_should_it_have_arrived(yard):
     yard.machine.fails = BatchError("the server is down")
     block = yard.block(task("1J1.1"))
     news = yard.news(60)
-    assert [type(item) for item in news] == [Shuts, TasksGiven, Refused, Over]
+    assert [type(item) for item in news] == [Refused, Shuts, TasksGiven, Over]
     assert b"\tstop\t" in Path(f".flowrules/blocks/{block}/inbox.000001").read_bytes()
 
 
