@@ -306,8 +306,7 @@ def test_a_nested_run_is_known_by_both_names(box: Box, monkeypatch):
 
     inner = LocalExecutor("inner")
     inner.start(box.shell("sleep 600"))
-    box.until(lambda: find("inner", {f"J{box.number}.1"}))
-    assert find("outer", {"J5.1"}) == find("inner") != []
+    box.until(lambda: find("outer", {"J5.1"}) == find("inner", {f"J{box.number}.1"}) == find("inner") != [])
     assert find("outer", {f"J{box.number}.1"}) == []
     inner.close()
 
