@@ -29,7 +29,7 @@ def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: st
 
     try:
         names = [found for found in all_profiles(os.environ) if found.name.startswith(incomplete)]
-    except Exception:
+    except Exception:  # whatever is wrong is told when the call is made, not while it is typed
         names = []
     return [CompletionItem(found.name, help=found.about or None) for found in names] or [
         CompletionItem(incomplete, type="file")
@@ -50,7 +50,7 @@ def _offer(ctx: click.Context, incomplete: str, *, whole: bool) -> list[Completi
 
     try:
         found = [CompletionItem(name, help=text or None) for name, text in _names(ctx, incomplete, whole=whole)]
-    except Exception:
+    except Exception:  # as above: a Flowfile that cannot be read completes nothing
         found = []
     return found or [CompletionItem(incomplete, type="file")]
 
