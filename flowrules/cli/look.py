@@ -1,4 +1,4 @@
-"""`flowrules summary` and `flowrules history`: what there is, and how it came about."""
+"""`flowrules summary`, `flowrules history`, `flowrules failures`: what there is, how it came about, and what failed."""
 
 from __future__ import annotations
 
@@ -82,4 +82,34 @@ def history_command(names: tuple[str, ...], last: int | None, directory: str | N
         out.line("no recorded attempt matches")
     else:
         out.text(render_history(found, form, out.color, out.columns))
+    return 0
+
+
+@click.command("failures", cls=Sections)
+@click.argument("rules", nargs=-1, metavar="[RULE]...", shell_complete=complete_rules)
+@click.option("-d", "--directory", type=FOLDER, metavar="DIR", help="Of this directory.")
+@click.option("--all", "everything", is_flag=True, help="Every kind in full, with the paths of all its logs.")
+@format_option(["text", "json"])
+def failures_command(rules: tuple[str, ...], directory: str | None, everything: bool, form: str) -> int:
+    """Show which jobs failed, grouped by how, with what most likely happened and what to do.
+
+    A job counts until it ends well. Jobs are alike if they are of one rule, ended the same way, and said the
+    same in the end, names and numbers aside.
+
+    \b
+    flowrules failures                 one paragraph for each way to fail
+    flowrules failures relax --all     everything about rule `relax`
+    """
+    from flowrules.app.failures import open_failures, with_lines
+    from flowrules.model.likeness import alike
+    from flowrules.record.store import Store
+    from flowrules.show.failures import failures_json, render_failures
+
+    out = output()
+    if directory is not None:
+        enter(directory)
+    groups = alike(with_lines(open_failures(Store.open(read_only=True).records(), rules)))
+    out.text(
+        failures_json(groups) if form == "json" else render_failures(groups, everything=everything, color=out.color)
+    )
     return 0
