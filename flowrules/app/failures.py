@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from flowrules.model.likeness import Failure
 from flowrules.model.record import Record
 from flowrules.record.logs import tail_of
+from flowrules.record.store import Store
 
 TAIL_LINES = 40
 
@@ -38,3 +39,9 @@ def with_lines(records: Iterable[Record]) -> Iterator[Failure]:
     for record in records:
         lines = tail_of(record.log, TAIL_LINES).splitlines() if record.log else []
         yield Failure(record, [line.rstrip() for line in lines if line.strip()])
+
+
+def last_failure(store: Store, output: str) -> Failure | None:
+    """The last attempt to make a file, with the last lines of its log, where it did not end well."""
+    record = store.last_failure(output)
+    return None if record is None else next(with_lines([record]))

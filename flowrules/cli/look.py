@@ -113,3 +113,39 @@ def failures_command(rules: tuple[str, ...], directory: str | None, everything: 
         failures_json(groups) if form == "json" else render_failures(groups, everything=everything, color=out.color)
     )
     return 0
+
+
+@click.command("why", cls=Sections)
+@click.argument("targets", nargs=-1, metavar="[FILE or RULE]...", shell_complete=complete_targets)
+@format_option(["text", "json"])
+@source_options
+def why_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
+    """Explain why a file will be, was, or was not made, and what a job waits for.
+
+    It names each input that changed, each param with its old and new value, the words of a command that differ,
+    and goes back to where a change came from. Nothing is run, nothing is written.
+
+    \b
+    flowrules why results/a.bam        all that speaks for making this file
+    flowrules why                      the same for the default target
+    """
+    from flowrules.app.failures import last_failure
+    from flowrules.app.session import disk_of, load, plan
+    from flowrules.app.settings import Request
+    from flowrules.app.why import Waits
+    from flowrules.plan.account import accounts
+    from flowrules.plan.policy import LOOKING
+    from flowrules.record.store import Store
+    from flowrules.show.why import render_why, why_json
+
+    out = output()
+    source = source_of(options)
+    disk = disk_of(source)
+    store = Store.open(read_only=True)
+    found = accounts(plan(load(source, disk), Request(tuple(options["targets"]), LOOKING), disk, store))
+    waits = Waits(store)
+    if options["form"] == "json":
+        out.text(why_json(found, waits.of))
+    else:
+        out.text(render_why(found, waits.of, lambda path: last_failure(store, path), out.color))
+    return 0

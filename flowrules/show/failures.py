@@ -45,9 +45,8 @@ def render_failures(groups: Sequence[Alike], *, everything: bool = False, color:
 
 
 def failures_json(groups: Sequence[Alike]) -> str:
-    """One object a line for each kind: rule, exit (negative: a signal), kind, what, advice, words, count, excerpt, jobs.
-
-    Each of ``jobs`` has: job (its label), wildcards, attempt, started, ended (seconds since the epoch), host, log, error.
+    """One object a line for each kind: rule, exit (negative: a signal), kind, what, advice, words, count, excerpt,
+    and jobs, each with job (its label), wildcards, attempt, started, ended (seconds since the epoch), host, log, error.
     """
     return "\n".join([json_line(_object(group)) for group in groups])
 
