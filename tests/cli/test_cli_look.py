@@ -115,8 +115,8 @@ def test_what_is_completed(desk) -> None:
     assert completed(["completion"], "b") == ["bash"]
     assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
     assert completed(["--profile"], "./") == ["FILES"]
-    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "parallel"]
-    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh"]
+    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "srun", "parallel"]
+    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh", "srun"]
     assert completed(["run"], "nothing/such") == ["FILES"]
 
 
