@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -25,10 +26,13 @@ class Intake:
 
     Attributes:
         known: ids of jobs that were handed over.
+        basis: how many of them are expected to take what they took last (`job`), what the record says of their rule
+            (`rule`), their walltime (`walltime`), or, with nothing known, a second (`nothing`).
     """
 
     def __init__(self, planned: Planned, sizer: Sizer | NodeSizer, retries: int, held: Held | None = None) -> None:
         self.known: set[int] = set()
+        self.basis: Counter[str] = Counter()
         self._sizer = sizer
         self._retries = retries
         self._history = planned.judge.history
@@ -50,6 +54,7 @@ class Intake:
             number = job.id
             self.known.add(number)
             need, limit = self._sized(planned, job, 1)
+            self.basis[self._basis(job, limit)] += 1
             jobs.append(
                 SchedJob(
                     id=number,
@@ -94,6 +99,13 @@ class Intake:
         rule = job.rule.name
         size = self._size(planned, job) if self._expected.wants_size(rule) else None
         return self._expected.seconds(rule, limit, size)
+
+    def _basis(self, job: Job, limit: float | None) -> str:
+        if job.id in self._took:
+            return "job"
+        if self._expected.knows(job.rule.name):
+            return "rule"
+        return "nothing" if limit is None else "walltime"
 
     def _size(self, planned: Planned, job: Job) -> int | None:
         """Bytes of a job's inputs; None where one is not there yet."""
