@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cached_property
 
-from flowrules.execute.agents import installed_flavour
 from flowrules.execute.launchers import Flavour
-from flowrules.execute.mpirun import Ranks, mpirun, places
+from flowrules.execute.mpirun import Ranks, installed_flavour, mpirun, places
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.events import Slot
 
