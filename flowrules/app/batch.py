@@ -18,7 +18,6 @@ from flowrules.app.tasks import TaskMaker, unlike
 from flowrules.errors import FlowfileError, StateError, UsageError
 from flowrules.execute import machine
 from flowrules.execute.batch.choose import batch_system
-from flowrules.execute.batch.commands import Meanwhile
 from flowrules.execute.jobscript import require_options
 from flowrules.execute.local import LocalExecutor
 from flowrules.model.dispatch import BlockPlan
@@ -52,7 +51,6 @@ class Campaign:
     Attributes:
         held: for each task that a block of an earlier driver holds, the block and what became of it so far.
         told: names of tasks that ended there.
-        meanwhile: what is done while the batch system is waited for; nothing before there is a loop.
     """
 
     settings: BatchSettings
@@ -61,7 +59,6 @@ class Campaign:
     held: dict[str, tuple[str, Fate]]
     told: frozenset[str]
     epoch: int
-    meanwhile: Meanwhile
 
 
 def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
@@ -111,10 +108,9 @@ def hold_blocks(
         refuse_beside_blocks()
     profile = profile_of(settings, os.environ)
     sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None
-    meanwhile = Meanwhile()
     fleet = Fleet(
         profile,
-        batch_system(profile, sandbox, meanwhile=meanwhile),
+        batch_system(profile, sandbox),
         os.getcwd(),
         campaign_id(".", settings.profile, sandbox=settings.sandbox),
         lock.number,
@@ -146,7 +142,7 @@ def hold_blocks(
                     store.started(outputs, draft.rule, draft.wildcards, draft.attempt, draft.run)
         store.flush()
         observer.message(_found(found, held))
-    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number, meanwhile)
+    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number)
 
 
 def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) -> str:
@@ -215,7 +211,6 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
     )
     for block in campaign.fleet.names:
         loop.know_block(block)
-    campaign.meanwhile.call = loop.meanwhile
     return loop
 
 
