@@ -164,6 +164,16 @@ class Store:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
         return bool(self._open) and key_of(output) in self._open
 
+    def last_failure(self, output: str) -> Record | None:
+        """How the last attempt to make a file ended, where it ended and not well. Reads the whole journal."""
+        if self._journal is None or not self.unfinished(output):
+            return None
+        key, place = key_of(output), None
+        for kind, keys, at in self._journal.lines():
+            if kind == b"f" and key in split_keys(keys):
+                place = at
+        return None if place is None else self._record(place)
+
     def took(self, made: Sequence[tuple[str, str]]) -> list[float | None]:
         """For each output and its rule the seconds of the last attempt that made it; None where that is not known.
 
