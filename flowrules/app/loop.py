@@ -141,11 +141,6 @@ class Loop:
                 self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
 
-    def meanwhile(self) -> bool:
-        """To be called while something else is waited for; whether the user is to be heard first."""
-        self._keep_beating(time.monotonic())
-        return self._stops > self._told_stops
-
     def _keep_beating(self, now: float) -> None:
         if now - self._beat_at >= self._beat_seconds:
             self._beat_at = now
