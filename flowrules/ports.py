@@ -22,7 +22,7 @@ Waiting: TypeAlias = Generator[float, None, T]
 class FileView(Protocol):
     """The disk, looked at. Paths are relative to the working directory or absolute, normalized, POSIX."""
 
-    def stat(self, path: str) -> Stamp | None:
+    def stat(self, path: str, /) -> Stamp | None:
         """What is there, symbolic links followed; None where nothing is."""
 
     def digest(self, path: str) -> str:
