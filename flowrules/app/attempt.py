@@ -99,7 +99,7 @@ class Workshop:
         order = Order(
             job=job.id,
             attempt=attempt,
-            label=job.label,
+            rule=rule.name,
             action=action,
             command=command,
             shell=(rule.shell,) if rule.shell else ("bash", "-euo", "pipefail"),

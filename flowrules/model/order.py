@@ -17,7 +17,7 @@ class Order:
 
     Attributes:
         job, attempt: which one.
-        label: name for people.
+        rule: name of its rule.
         action: what to do; for `shell` the text is ``command``.
         command: rendered shell text; "" for other actions.
         shell: the interpreter with its options, such as ``("bash", "-euo", "pipefail")``.
@@ -32,7 +32,7 @@ class Order:
 
     job: int
     attempt: int
-    label: str
+    rule: str
     action: ShellAction | ScriptAction | RunAction | CallAction | TemplateAction
     command: str = ""
     shell: tuple[str, ...] = ("bash", "-euo", "pipefail")
