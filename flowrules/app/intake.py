@@ -40,6 +40,7 @@ class Intake:
         self._took: dict[int, float] = {}  # seconds of jobs that have run before
         self._held = held or {}
         self._groups: list[str | None] = []
+        self._sizes: dict[int, tuple[Need, float | None]] = {}
 
     def jobs(self, planned: Planned, book: Book) -> tuple[SchedJob, ...]:
         """Every job that will or may run, may be started, and was not handed over yet."""
@@ -122,13 +123,19 @@ class Intake:
 
     def _sized(self, planned: Planned, job: Job, attempt: int) -> tuple[Need, float | None]:
         """What a job occupies, and its declared walltime in seconds."""
+        known = self._sizes.get(job.rule.index)
+        if known is not None:
+            return known
         try:
             values = planned.commands.values(job, attempt, params=False)
         except FlowfileError:
             return self._sizer.clip(job, 1, {}), None
         limit = values.resources.get("walltime")
         need = self._sizer.clip(job, values.threads, values.resources)
-        return need, float(limit.amount) if isinstance(limit, Quantity) else None
+        sized = need, float(limit.amount) if isinstance(limit, Quantity) else None
+        if planned.commands.are_alike(job.rule):
+            self._sizes[job.rule.index] = sized
+        return sized
 
     def retries(self, planned: Planned, job: Job) -> int:
         """How many further attempts a failure of a job is given."""

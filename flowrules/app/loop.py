@@ -125,8 +125,8 @@ class Loop:
 
     def _patience(self) -> float:
         """Seconds to wait at most."""
-        waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
-        return min(w for w in waits if w is not None)
+        often = self._observer.refresh_seconds
+        return min(1.0 if often is None else often, LATE_PAUSE if self._late else 1.0)
 
     def _heed_stops(self) -> None:
         while self._told_stops < self._stops:
@@ -321,8 +321,8 @@ class Loop:
     def _conclude(self, job: Job, number: int, record: Record) -> None:
         """What follows from an attempt of a job that ended."""
         ok = record.status == "done"
-        retries = self._intake.retries(self.planned, job)
-        will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
+        will_retry = not (ok or record.status == "killed" or self._stops)
+        will_retry = will_retry and number <= self._intake.retries(self.planned, job)
         next_need = None
         if will_retry:
             try:
