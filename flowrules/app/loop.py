@@ -108,11 +108,9 @@ class Loop:
         """Handle what is known, then wait for something to happen."""
         while self._events and not self._finished:
             events, self._events = self._events, []
-            for event in events:
-                if isinstance(event, PlannedEvent):
-                    self._plans_on_the_way -= 1
-                for action in self._scheduler.advance(event):
-                    self._perform(action)
+            self._plans_on_the_way -= sum(isinstance(event, PlannedEvent) for event in events)
+            for action in self._scheduler.advance(*events):
+                self._perform(action)
             self._start_prepared()
             self._maybe_replan()
         if self._finished:
