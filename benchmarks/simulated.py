@@ -1,4 +1,4 @@
-"""Whether `flowrules simulate` tells the truth: five campaigns in the sandbox, their makespan beside what was said before.
+"""Whether `flowrules simulate` tells the truth: five campaigns in the sandbox, and what was said of them before.
 
 Each campaign runs once, so that the record knows what jobs take; then it is simulated, and runs again.
 """
