@@ -11,7 +11,7 @@ from flowrules.model.order import Order, Outcome
 from flowrules.model.pattern import Pattern
 from flowrules.model.plan import Plan
 from flowrules.model.progress import JobEnded, JobStarted, RunSummary
-from flowrules.model.record import Record
+from flowrules.model.record import Record, Timing
 from flowrules.model.values import Unknown
 
 
@@ -70,8 +70,11 @@ class History(Protocol):
     def unfinished(self, output: str) -> bool:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
 
-    def rule_times(self) -> Mapping[str, float]:
-        """Mean seconds of the latest successful attempts of each rule, by its name."""
+    def took(self, made: Sequence[tuple[str, str]]) -> Sequence[float | None]:
+        """For each output and its rule the seconds of the last attempt that made it; None where that is not known."""
+
+    def timings(self) -> Iterable[Timing]:
+        """Some thousand successful attempts: the latest, and some of all others."""
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""

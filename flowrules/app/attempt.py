@@ -181,7 +181,7 @@ class Workshop:
         return record
 
     def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> dict[str, str]:
-        env = dict.fromkeys(THREAD_VARIABLES, str(slot.cores))
+        env = dict.fromkeys(THREAD_VARIABLES, str(values.resources.get("threads_per_rank", slot.cores)))
         env["FLOWRULES_THREADS"] = str(slot.cores)
         env["FLOWRULES_RULE"] = job.rule.name
         if self._gpu_variable is not None:

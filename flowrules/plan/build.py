@@ -25,7 +25,8 @@ from flowrules.plan.once import Once
 from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
 from flowrules.plan.rehearse import RehearsalReader, rehearse
-from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
+from flowrules.plan.recipe import STEPS_PER_JOB
+from flowrules.plan.resolve import Resolution
 from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
 
@@ -129,7 +130,7 @@ def _round(
     found.want(reader.asked)
     chooser = Chooser(found, workflow.order)
     chooser.place(targets.paths, targets.jobs)
-    chooser.place([path for path in reader.asked if found.had.get(path)])
+    chooser.place([path for path in reader.asked if found.can_be_had(path)])
     chooser.finish()
     jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)

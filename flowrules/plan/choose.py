@@ -93,7 +93,7 @@ class Chooser:
         if len(viable) > 1:
             viable = self._settle(path, viable)
         chosen = viable[0] if viable else None
-        if chosen is None and not found.had.get(path):
+        if chosen is None and not found.can_be_had(path):
             self._explain.missing(path, user)
         self.producer[path] = chosen
         return chosen
