@@ -1,4 +1,4 @@
-"""The DAG of a plan, drawn: as text for a terminal or another program, or as an HTML page with all that is known of it."""
+"""The DAG of a plan, drawn: as text for people or other programs, or as an HTML page with all that is known of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from flowrules.plan.build import Planned
 from flowrules.plan.group import groups_of
 from flowrules.record.store import Store
 from flowrules.show.output import Output
-from flowrules.show.text import counted, escape
+from flowrules.show.plan_text import tally, totals
+from flowrules.show.text import escape
 
 
 def draw(source: Source, request: Request, output: Output, form: str, level: str, file: str | None) -> int:
@@ -31,7 +32,7 @@ def draw(source: Source, request: Request, output: Output, form: str, level: str
     """
     if form == "html" and level == "files":
         raise UsageError(
-            "a page has no level of files", "files stand beside each job there; `--level rules` leaves jobs out"
+            "a page has no level of files", "it shows the files of each job; `--level rules` leaves jobs out"
         )
     if form == "html" and file is None and output.terminal:
         raise UsageError("an HTML page is not for a terminal", "name a file: `flowrules dag -o dag.html`")
@@ -48,7 +49,8 @@ def draw(source: Source, request: Request, output: Output, form: str, level: str
         output.text(text.rstrip("\n"))
         return 0
     replace_file(file, text.rstrip("\n") + "\n")
-    output.line(f"wrote {escape(os.path.relpath(file))}: {counted(len(planned.plan.jobs), 'job')}")
+    near = os.path.relpath(file)
+    output.line(f"wrote {escape(file if near.startswith('..') else near)}: {totals(tally(planned.plan))}")
     return 0
 
 

@@ -33,9 +33,7 @@ class Starter:
         found = ()
         if per_rank or share:
             found = places(slot.gpus, self._near, slot.cpus, ppn, gpus_per_rank=per_rank, threads=threads or None)
-        ranks = Ranks(
-            count, ppn, threads or max(1, slot.cores // (nodes * ppn)), self._spec.node.gpu_variable, found
-        )
+        ranks = Ranks(count, ppn, threads or max(1, slot.cores // (nodes * ppn)), self._spec.node.gpu_variable, found)
         here = self._spec.launcher == "local"  # its nodes are all this machine
         return mpirun(self._flavour, () if here else slot.nodes, ranks)
 

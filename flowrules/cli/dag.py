@@ -15,15 +15,7 @@ from flowrules.errors import UsageError
 
 LEVELS = ("jobs", "rules", "files")
 
-ENDINGS = {
-    ".dot": "dot",
-    ".gv": "dot",
-    ".mmd": "mermaid",
-    ".json": "json",
-    ".svg": "svg",
-    ".html": "html",
-    ".htm": "html",
-}
+ENDINGS = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".json": "json", ".svg": "svg", ".html": "html"}
 """Formats by the end of a file's name."""
 
 
@@ -42,9 +34,7 @@ ENDINGS = {
 )
 @overriding
 @click.option("--sandbox", is_flag=True, help="Emulate the profile's batch system and nodes on this machine.")
-@click.option(
-    "-j", "--jobs", callback=number(1), metavar="N", help="Pack for N jobs at once (default: as many as fit)."
-)
+@click.option("-j", "--jobs", callback=number(1), metavar="N", help="Pack for N jobs at once (default: what fits).")
 @source_options
 def dag_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what it parsed
     """Draw the DAG that TARGETs need.

@@ -21,7 +21,9 @@ CHUNK: Final = 1_000
 """Jobs whose details are packed together: a page unpacks them when somebody looks at one."""
 
 PATHS: Final = 500
-"""Inputs of a job that are listed."""
+"""Inputs of a job that are listed; ``ALL_PATHS``: of all jobs together."""
+
+ALL_PATHS: Final = 2_000_000
 
 NEEDS: Final = 1_000_000
 """Needs of all jobs together that are kept."""
@@ -133,13 +135,19 @@ def index_columns(plan: Plan, kept: Kept) -> dict[str, object]:
 
 
 def detail_chunks(plan: Plan, kept: Kept, facts: Facts) -> Iterator[tuple[str, object]]:
-    """What a page shows of a job when it is chosen, `CHUNK` jobs at a time: `details-N` has the jobs from N*CHUNK on."""
+    """What a page shows of a chosen job, `CHUNK` jobs at a time: `details-N` has the jobs from N*CHUNK on."""
+    budget = ALL_PATHS
     for start in range(0, len(kept.order), CHUNK):
         jobs = [plan.jobs[number] for number in kept.order[start : start + CHUNK]]
+        inputs = []
+        for job in jobs:
+            shown = job.inputs[: min(PATHS, budget)]
+            budget -= len(shown)
+            inputs.append([escape(path) for path in shown])
         yield (
             f"details-{start // CHUNK}",
             {
-                "inputs": [[escape(path) for path in job.inputs[:PATHS]] for job in jobs],
+                "inputs": inputs,
                 "input_counts": [len(job.inputs) for job in jobs],
                 "wildcards": [{escape(k): escape(v) for k, v in job.wildcards.items()} for job in jobs],
                 "commands": [_command(facts.command(job)) for job in jobs],
@@ -153,6 +161,4 @@ def detail_chunks(plan: Plan, kept: Kept, facts: Facts) -> Iterator[tuple[str, o
 def _command(text: str) -> str:
     """A command, its lines kept, hostile characters spelt out."""
     shown = text if len(text) <= COMMAND else f"{text[:COMMAND]}\n… {len(text) - COMMAND:,} more characters"
-    return "\n".join(
-        [escape(line).replace("\\t", "\t") if "\t" in line else escape(line) for line in shown.split("\n")]
-    )
+    return "\n".join(["\t".join([escape(part) for part in line.split("\t")]) for line in shown.split("\n")])

@@ -67,8 +67,8 @@ def _few(names: Sequence[str]) -> str:
 def laid_out(spans: Iterable[Span]) -> tuple[list[Lane], list[tuple[int, int]]]:
     """Lanes, and the bars in them: pairs of a lane and a span's position.
 
-    A job has a bar on each of its nodes, in the lane of its first GPU there. Jobs that share a GPU, and jobs without one,
-    get lanes of their own beside each other, as few as there are at once.
+    A job has a bar on each of its nodes, in the lane of its first GPU there. Jobs that share a GPU, and jobs without
+    one, get lanes of their own beside each other, as few as there are at once.
     """
     free: dict[tuple[int, str], list[tuple[float, int]]] = {}  # lanes of a node by GPU, with when they get free
     counts: dict[tuple[int, str], int] = {}
@@ -86,7 +86,7 @@ def laid_out(spans: Iterable[Span]) -> tuple[list[Lane], list[tuple[int, int]]]:
             bars.append(((*key, number), position))
     names = sorted(counts, key=lambda key: (key[0], not key[1], _natural(key[1])))
     where: dict[tuple[int, str, int], int] = {}
-    lanes = []
+    lanes: list[Lane] = []
     for node, gpu in names:
         for number in range(counts[node, gpu]):
             where[node, gpu, number] = len(lanes)

@@ -177,9 +177,7 @@ class Blocks:
             return None
         return AHEAD * left / (sum(open_) + sum([plan.nodes for plan, _ in self._asked]))
 
-    def _wants(
-        self, block: Block, work: float, share: float, expected: float, now: float, each: float | None
-    ) -> bool:
+    def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
         if not self._takes(block, work, share, expected, now):
             return False
         if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):

@@ -288,9 +288,7 @@ class _Block:
         self._tasks.append((job.id, hand.attempt))
         needs = tuple([self._number[need] for need in hand.after])
         self._inbox.append(
-            SchedJob(
-                number, needs, False, job.need, job.priority, job.expected, group=job.group, limit=job.limit
-            )
+            SchedJob(number, needs, False, job.need, job.priority, job.expected, group=job.group, limit=job.limit)
         )
 
     def plan_taken(self, now: float) -> None:

@@ -70,6 +70,14 @@ class Plane extends Surface {
     this.go(d3.zoomIdentity.translate(this.width / 2 - k * (x + width / 2), this.height / 2 - k * (y + height / 2)).scale(k), slow);
   }
 
+  /** Show all of a picture that is new, or where it starts if all of it could not be read. */
+  begin(all, start) {
+    this.show(all, { most: 1.25, slow: false });
+    if (this.at.k >= 0.3 || !start) return;
+    const k = 0.6, [x, y, width] = start;
+    this.go(d3.zoomIdentity.translate(this.width / 2 - k * (x + width / 2), 60 - k * y).scale(k), false);
+  }
+
   /** Bring a box into view if it is not, at the present scale or at one at which it can be read. */
   reveal([x, y, width, height], least = 0.75) {
     const [left, top] = this.at.apply([x, y]), [right, bottom] = this.at.apply([x + width, y + height]);

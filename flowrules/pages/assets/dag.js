@@ -11,8 +11,8 @@ async function start() {
   let view = "view-dag";
 
   const fit = (slow) => plane.show(placement.extent(), { most: 1.25, slow });
-  plane.onready = () => fit(false);
-  if (plane.width) fit(false);
+  plane.onready = () => plane.begin(placement.extent(), placement.boxes[0]);
+  if (plane.width) plane.onready();
   if (!dag.rules.length) $("#view-dag").append(el("p", { class: "empty over" }, "The DAG is empty: nothing was asked for."));
 
   // ── views ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,6 +227,7 @@ async function start() {
   theme.listeners.push(() => drawing.forget());
 
   // ── jobs come after the first picture ────────────────────────────────────────────────────────────────────────
+  window.flowrules = { model, placement, plane, drawing }; // for the console, and for tests
   document.body.dataset.ready = "rules";
   await new Promise((done) => setTimeout(done));
   model.take(await unpacked("jobs"));

@@ -46,7 +46,7 @@ class Drawing {
 
   /** Names of unfolded rules that are drawn too small to be read, over them. */
   names(context, at, width, height) {
-    if (at.k * 13 > 8) return;
+    if (at.k * 13 > 5.5) return;
     for (const rule of this.model.rules) {
       if (!rule.open) continue;
       const [x, y, wide, tall] = this.now.boxes[rule.index];
