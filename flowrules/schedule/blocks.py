@@ -7,7 +7,7 @@ minute is 15 node-seconds, and occupies 0.25.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import Final
 
@@ -47,6 +47,7 @@ class Block:
         running: at most so many jobs at once; None: as many as fit.
         until: when it ends, once it has begun; None while it waits in a queue.
         work, nodes_held, jobs: what it holds: node-seconds, nodes, and how many.
+        usable: seconds of its walltime for jobs; reserve: those after them.
     """
 
     name: str
@@ -57,11 +58,17 @@ class Block:
     work: float = 0.0
     nodes_held: float = 0.0
     jobs: int = 0
+    usable: float = field(init=False)
+    reserve: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usable = usable(self.plan.walltime)
+        self.reserve = self.plan.walltime - self.usable
 
     def seconds_left(self, now: float) -> float:
         """Walltime in which jobs may still run; all of it for a block that has not begun."""
-        reserve = self.plan.walltime - usable(self.plan.walltime)
-        return self.plan.walltime - reserve if self.until is None else max(0.0, self.until - reserve - now)
+        left = self.usable if self.until is None else self.until - self.reserve - now
+        return left if left > 0.0 else 0.0
 
     def room(self, now: float) -> float:
         """Node-seconds it can still be handed."""
@@ -177,9 +184,7 @@ class Blocks:
             return None
         return AHEAD * left / (sum(open_) + sum([plan.nodes for plan, _ in self._asked]))
 
-    def _wants(
-        self, block: Block, work: float, share: float, expected: float, now: float, each: float | None
-    ) -> bool:
+    def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
         if not self._takes(block, work, share, expected, now):
             return False
         if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):
