@@ -1,4 +1,4 @@
-"""Handing a whole DAG over: which jobs can go, into which blocks, which wait for which. Where blocks go is the yard's."""
+"""Handing a whole DAG over: which jobs can go, into which blocks, which wait for which. Blocks are made by the yard."""
 
 from __future__ import annotations
 

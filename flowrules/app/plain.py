@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from flowrules.app.runner_work import Bench, Work, log_of
 from flowrules.errors import UsageError
@@ -19,7 +20,9 @@ from flowrules.show.text import escape
 SCRIPT = "plain.sh"
 """The script of a block that has no runner."""
 
-_OF_THE_SLOT = ("FLOWRULES_NODES", "FLOWRULES_GPUS", "FLOWRULES_SLOT")
+_OF_THE_SLOT: Final = frozenset({"FLOWRULES_NODES", "FLOWRULES_GPUS", "FLOWRULES_SLOT", "FLOWRULES_MPIRUN"})
+
+_Shape: TypeAlias = tuple[Need, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,30 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
     disk = Disk(spec.directory)
     bench = Bench(spec, disk)
     names = [f"frnode.{number}." for number in range(spec.nodes)]
-    needs: dict[Need, int] = {}
+    shapes: dict[_Shape, int] = {}
+    slots: list[list[Place]] = []
+    tables: list[PlainSlot] = []
     for task in tasks:
-        needs.setdefault(task.need, len(needs))
         for path, _ in task.outputs:
             refuse_loss(disk, path)
-    tables = [places(spec.node, names, need) for need in needs]
-    stages = _stages(tasks, needs)
-    shapes = sorted(set(stages.values()))
+        if _shape(task) in shapes:
+            continue
+        shape = shapes[_shape(task)] = len(shapes)
+        slots.append(places(spec.node, names, task.need))
+        if not slots[shape]:
+            raise UsageError(f"{task.label} fits no node of the block")
+        for place in slots[shape]:
+            tables.append(_slot(shape, place, names, bench.environment(_work(task, place))["FLOWRULES_MPIRUN"]))
+    levels = _levels(tasks)
+    stages = sorted({(levels[task.name], shapes[_shape(task)]) for task in tasks})
+    number = {stage: at for at, stage in enumerate(stages)}
     jobs = []
     for task in sorted(tasks, key=lambda task: (-task.priority, -task.expected)):
-        level, shape = stages[task.name]
-        if not tables[shape]:
-            raise UsageError(f"{task.label} fits no node of the block")
-        env = _environment(bench, task, tables[shape][0], spec.node.gpu_variable)
-        jobs.append(PlainJob(task, shapes.index((level, shape)), env, escape(task.label), log_of(task)))
+        shape = shapes[_shape(task)]
+        env = bench.environment(_work(task, slots[shape][0]))
+        for name in _OF_THE_SLOT.union({spec.node.gpu_variable} - task.env.keys()):
+            env.pop(name, None)
+        jobs.append(PlainJob(task, number[levels[task.name], shape], env, escape(task.label), log_of(task)))
     block = PlainBlock(
         name=f"{spec.campaign}.{spec.block}",
         nonce=spec.nonce,
@@ -79,8 +91,8 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         reach=kept.reach,
         once=kept.once,
         before=kept.before,
-        shapes=[shape for _, shape in shapes],
-        slots=[_slot(shape, place, names) for shape, table in enumerate(tables) for place in table],
+        shapes=[shape for _, shape in stages],
+        slots=tables,
     )
     try:
         return plain_script(block, jobs)
@@ -88,25 +100,25 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         raise UsageError(f"no script can be written: {error}") from None
 
 
-def _stages(tasks: Sequence[Task], shapes: dict[Need, int]) -> dict[str, tuple[int, int]]:
-    """Level and shape of each task, by name; tasks come after those they need."""
-    found: dict[str, tuple[int, int]] = {}
+def _levels(tasks: Sequence[Task]) -> dict[str, int]:
+    """How many tasks of the block have to run before each, by name; those that are needed come first."""
+    found: dict[str, int] = {}
     for task in tasks:
-        level = max((found[name][0] + 1 for name in task.after if name in found), default=0)
-        found[task.name] = level, shapes[task.need]
+        found[task.name] = max((found[name] + 1 for name in task.after if name in found), default=0)
     return found
 
 
-def _environment(bench: Bench, task: Task, place: Place, gpu_variable: str) -> dict[str, str]:
-    """Variables of a task, without those that its slot has."""
-    work = Work(task, place.slot, place.slot.nodes[0], place.number, task.draft, 0.0)
-    slot = {name for name in (*_OF_THE_SLOT, gpu_variable) if name and name not in task.env}
-    return {name: value for name, value in bench.environment(work).items() if name not in slot}
+def _shape(task: Task) -> _Shape:
+    """What tasks have in common that can use the same slots: what they occupy, and how their ranks are started."""
+    ranks = [(name, value) for name, value in task.env.items() if name.startswith("FLOWRULES_") and "RANK" in name]
+    return task.need, tuple(sorted(ranks))
 
 
-def _slot(shape: int, place: Place, names: Sequence[str]) -> PlainSlot:
+def _work(task: Task, place: Place) -> Work:
+    return Work(task, place.slot, place.slot.nodes[0], place.number, task.draft, 0.0)
+
+
+def _slot(shape: int, place: Place, names: Sequence[str], ranks: str) -> PlainSlot:
     slot = place.slot
     nodes = tuple(names.index(name) for name in slot.nodes)
-    return PlainSlot(shape, nodes, slot.gpus, ranges(slot.cpus), place.number)
-
-
+    return PlainSlot(shape, nodes, slot.gpus, ranges(slot.cpus), place.number, ranks)

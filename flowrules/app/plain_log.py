@@ -24,6 +24,7 @@ from flowrules.record.numbered import numbers
 from flowrules.record.polled import Appender
 from flowrules.record.spool import BlockFolder
 
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """A line of a node, `start` or `end`, in words after its nonce."""
@@ -146,6 +147,8 @@ class Scribe:
             if said.exit == 0:
                 return None
         end = self._bench.finish(work, said, patient=False)
+        if end is not None and "." in flag:  # its command ended well
+            end.record.exit = 0
         return None if end is None or (said.exit == 0 and end.record.status != "done") else end
 
 

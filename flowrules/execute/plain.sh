@@ -112,28 +112,26 @@ fr_past() {
   done
 }
 
-fr_on_nodes() { # enter: fr_up: nodes that answer, swept of what earlier runs left. leave: fr_reaped, if all say that it is so
+fr_on_nodes() { # enter: fr_answers: nodes that answer, swept of what earlier runs left. leave: those where nothing is left
   local name logins=() host
   for name in "${!fr_host[@]}"; do logins+=("1/bash $FR_TMP/ssh n$name ${fr_host[name]}"); done
   printf '%s\n' "${logins[@]}" >"$FR_TMP/logins.$1"
-  declare -gA fr_up=()
+  declare -gA fr_answers=()
   while read -r host; do
-    [[ $host == "up "* ]] && fr_up[${host#up }]=1
-  done < <(fr_parallel --nonall --sshloginfile "$FR_TMP/logins.$1" --joblog "$FR_RUN/joblog.$1" -j 32 \
-    "$(printf %q "$BASH") $(printf %q "$fr_self") $1")
+    [[ $host == "up "* ]] && fr_answers[${host#up }]=1
+  done < <(parallel --plain --will-cite --nonall -j 32 --sshloginfile "$FR_TMP/logins.$1" --joblog "$FR_RUN/joblog.$1" \
+    "$(printf %q "$BASH") $(printf %q "$fr_self") $1" </dev/null)
   for name in "${fr_host[@]}"; do
-    [[ ${fr_up[$name]-} ]] || fr_say "node $name does not answer"
+    [[ ${fr_answers[$name]-} ]] || fr_say "node $name does not answer"
   done
   # what was cut off on a node that cannot be asked may still run there
   if [[ $1 == enter ]]; then
     for name in "${!fr_on[@]}"; do
       host=${fr_on[$name]%.log}
-      [[ ${fr_up[$host]-} ]] || fr_left[$name]="it may still run on $host"
+      [[ ${fr_answers[$host]-} ]] || fr_left[$name]="it may still run on $host"
     done
   fi
 }
-
-fr_parallel() { command parallel --plain --will-cite "$@" </dev/null; }
 
 fr_stages() {
   local -a tasks=() stage=() needs=() label=() now=()
@@ -141,7 +139,7 @@ fr_stages() {
   while read -r mark task number need text; do
     tasks+=("$task") stage+=("$number") needs+=("$need") label+=("$text")
   done < <(grep '^#: ' -- "$fr_self")
-  fr_all=("${tasks[@]}")
+  fr_all=("${tasks[@]}") fr_label=("${label[@]}")
   local -i i s
   for ((s = 0; s < ${#fr_stage[@]}; s++)); do
     now=()
@@ -158,10 +156,10 @@ fr_stages() {
       fr_slots "${fr_stage[s]}"
       slots=$(wc -l <"$FR_TMP/logins")
       ((slots)) || { fr_say "no node answers"; break; }
-      fr_say "stage $((s + 1)) of ${#fr_stage[@]}: ${#now[@]} jobs, $slots at once"
+      fr_say "stage $((s + 1)) of ${#fr_stage[@]}: ${#now[@]} to run, $slots at once"
       printf '%s\n' "${now[@]}" >"$FR_TMP/now"
       set -m
-      command parallel --plain --will-cite --termseq "$fr_seq" -u \
+      parallel --plain --will-cite --termseq "$fr_seq" -u \
         --sshloginfile "$FR_TMP/logins" --joblog "$FR_RUN/joblog.$s.$try" \
         "$(printf %q "$BASH") $(printf %q "$fr_self") one {}" <"$FR_TMP/now" >/dev/null &
       fr_job=$!
@@ -185,7 +183,7 @@ fr_slots() { # writes the sshlogins of shape $1: slots of nodes that answer, and
   : >"$FR_TMP/logins"
   while IFS='|' read -r slot nodes _; do
     for node in ${nodes//,/ }; do
-      [[ ${fr_up[${fr_host[node]}]-} ]] || continue 2
+      [[ ${fr_answers[${fr_host[node]}]-} ]] || continue 2
     done
     node=${nodes%%,*}
     printf '1/bash %s/ssh %s %s\n' "$FR_TMP" "$slot" "${fr_host[node]}" >>"$FR_TMP/logins"
@@ -215,17 +213,18 @@ fr_end() { # asked to end: what runs is killed, and says so
 
 fr_finish() {
   local task reaped=1 host
-  local -i good=0
+  local -i good=0 i
   fr_on_nodes leave
-  for host in "${fr_host[@]}"; do [[ ${fr_up[$host]-} ]] || reaped=0; done
-  for task in "${fr_all[@]}"; do
+  for host in "${fr_host[@]}"; do [[ ${fr_answers[$host]-} ]] || reaped=0; done
+  for i in "${!fr_all[@]}"; do
+    task=${fr_all[i]}
     if [[ ${fr_done[$task]-} ]]; then
       good+=1
     else
-      fr_say "not done: $task: ${fr_left[$task]-it was not started}"
+      fr_say "not done: ${fr_label[i]}: ${fr_left[$task]-it was not started}"
     fi
   done
-  fr_say "$good of ${#fr_all[@]} jobs are done"
+  fr_say "done: $good of ${#fr_all[@]}"
   printf '%s\n' "$reaped" >"$FR_RUN/closed.new"
   mv -- "$FR_RUN/closed.new" "$FR_RUN/closed"
   ((good == ${#fr_all[@]})) || exit 1
@@ -235,8 +234,9 @@ fr_finish() {
 # ── reaching a slot ──────────────────────────────────────────────────────────────────────────────────────────────
 
 fr_ssh() { # SLOT HOST CMD: 254 where CMD was not begun
-  local slot=$1 host=$2 there try status
+  local slot=$1 host=$2 try status
   shift 2
+  [[ $1 != -- ]] || shift
   local there="env FR_SLOT=$slot FR_RUN=$(printf %q "$FR_RUN") FR_HOSTS=$FR_HOSTS FR_DEADLINE=$FR_DEADLINE FR_HOST=$host"
   if [[ ! $fr_reach || ${host%%.*} == "${HOSTNAME%%.*}" ]]; then
     FR_SLOT=$slot FR_HOST=$host exec "$BASH" -c "$*"

@@ -5,6 +5,7 @@
 # P protected, N not empty, =SHA256.
 
 fr_here() { # what all on a node need
+  local name
   printf 'begun\n' # so that who sent it knows
   fr_mark=$fr_name.$((10#${FR_RUN##*/})) fr_agent=$FR_HOST.1 fr_guard=0
   fr_dir=/tmp/flowrules@$UID@$fr_mark@$FR_HOST
@@ -49,7 +50,7 @@ fr_leave() {
 }
 
 fr_one() { # TASK
-  local name=$1 line slot nodes gpus cpus place index word now
+  local name=$1 line slot nodes gpus cpus place ranks index word now
   local -a hosts=() all=()
   fr_here
   [[ -r $fr_dir/env ]] || exit 2 # the node was never entered, or started anew
@@ -62,7 +63,7 @@ fr_one() { # TASK
   shift 9
   printf -v now '%(%s)T' -1
   ((now + seconds <= FR_DEADLINE)) || exit 75
-  IFS='|' read -r slot nodes gpus cpus place < <(fr_table | grep "^${FR_SLOT//./\\.}|")
+  IFS='|' read -r slot nodes gpus cpus place ranks < <(fr_table | grep "^${FR_SLOT//./\\.}|")
   IFS=, read -r -a all <<<"$FR_HOSTS"
   for index in ${nodes//,/ }; do hosts+=("${all[index]}"); done
   fr_flags=("${@:1:outs}"); shift "$outs"
@@ -73,12 +74,9 @@ fr_one() { # TASK
   fr_own=$log fr_task=$name fr_problem=
   local -a env=("FLOWRULES_NODES=$(IFS=,; printf '%s' "${hosts[*]}")" "FLOWRULES_GPUS=$gpus" "FLOWRULES_SLOT=$place")
   [[ ! $fr_gpu_variable ]] || env+=("$fr_gpu_variable=$gpus")
-  for ((; vars > 0; vars--)); do
-    word=$1
-    [[ $word != FLOWRULES_MPIRUN=* ]] || for i in "${!hosts[@]}"; do word=${word//"frnode.$i."/"${hosts[i]}"}; done
-    env+=("$word")
-    shift
-  done
+  for i in "${!hosts[@]}"; do ranks=${ranks//"frnode.$i."/"${hosts[i]}"}; done
+  env+=("FLOWRULES_MPIRUN=$ranks" "${@:1:vars}")
+  shift "$vars"
   exec 8>>"$fr_log" 9>/dev/null || exit 2
   fr_now
   printf '%s start %s %s %s %s\n' "$fr_nonce" "$name" "${gpus:--}" "${cpus:--}" "$fr_t" >&8
@@ -150,8 +148,9 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
   (trap '' HUP INT TERM ALRM; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
-    (trap - HUP INT TERM ALRM; sleep "$1"; kill -ALRM "$$") 8>&- &
+    (trap - HUP INT TERM ALRM; fr_nap "$1"; kill -ALRM "$$") 8>&- &
     clock=$!
+    disown "$clock"
   fi
   while kill -0 "$pid" 2>/dev/null; do
     if [[ ! $fr_unwanted ]]; then

@@ -23,6 +23,8 @@ class PlainSlot:
     Attributes:
         shape: jobs of this shape run in it; nodes: their numbers in the block, from 0.
         place: its number among those of its shape on its first node, from 0.
+        ranks: what starts the ranks of its jobs, in which the node with number N of the slot is called `frnode.N.`;
+            "" for one rank.
     """
 
     shape: int
@@ -30,6 +32,7 @@ class PlainSlot:
     gpus: tuple[str, ...]
     cpus: str
     place: int
+    ranks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ class PlainJob:
 
     Attributes:
         stage: those of one stage run at once, and the next stage begins when they have ended.
-        env: its variables, but for those that its slot has. In `FLOWRULES_MPIRUN` the node with number N of the
-            slot is called `frnode.N.`.
+        env: its variables, but for those that its slot has.
         label: in words, on one line.
         log: file for output and error, relative to the working directory.
     """
@@ -111,14 +113,14 @@ def plain_script(block: PlainBlock, jobs: Sequence[PlainJob]) -> str:
     }
     lines = [
         "#!/bin/bash",
-        f"# {len(jobs)} jobs by GNU Parallel on {block.nodes} nodes; written by flowrules {__version__}.",
+        f"# Jobs: {len(jobs)}, by GNU Parallel; nodes: {block.nodes}. Written by flowrules {__version__}.",
         "# Run it on the first node of an allocation; run it again to go on with what is missing.",
         "",
         *(f"{name}={quoted(value) if value else ''}" for name, value in values.items()),
         f"fr_before=({before})",
         f"fr_stage=({' '.join(map(str, block.shapes))}) # the shape of the jobs of each stage",
         "",
-        "fr_table() { # SHAPE.NUMBER|NODES|GPUS|THREADS|PLACE ON THE NODE: each slot is an sshlogin of its own",
+        "fr_table() { # SHAPE.NUMBER|NODES|GPUS|THREADS|NUMBER ON THE NODE|RANKS: each is an sshlogin",
         "  cat <<'END'",
         *map(_slot, range(len(block.slots)), block.slots),
         "END",
@@ -134,7 +136,7 @@ def plain_script(block: PlainBlock, jobs: Sequence[PlainJob]) -> str:
 
 def _slot(number: int, slot: PlainSlot) -> str:
     nodes, gpus = ",".join(map(str, slot.nodes)), ",".join(slot.gpus)
-    return f"{slot.shape}.{number}|{nodes}|{gpus}|{slot.cpus}|{slot.place}"
+    return f"{slot.shape}.{number}|{nodes}|{gpus}|{slot.cpus}|{slot.place}|{slot.ranks}"
 
 
 def _job(job: PlainJob) -> str:
