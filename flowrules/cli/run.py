@@ -26,7 +26,7 @@ from flowrules.errors import UsageError, did_you_mean
 from flowrules.model.quantity import Quantity
 from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, CommandSettings, Policy
 
-DAG_FORMATS = ("text", "dot", "mermaid", "json", "svg")
+DAG_FORMATS = ("text", "dot", "mermaid", "json", "svg", "html")
 
 SECTIONS = {
     "What runs": (
@@ -75,7 +75,7 @@ SECTIONS = {
     is_flag=False,
     flag_value="text",
     metavar="[FORMAT]",
-    help="With -n: the DAG too, as text; or only the DAG, as dot, mermaid, json or svg.",
+    help="With -n: the DAG too, as text; or only the DAG, as dot, mermaid, json, svg or html.",
 )
 @click.option("-p", "--print-commands", is_flag=True, help="Print each command.")
 @source_options
@@ -240,7 +240,7 @@ def request_of(options: dict[str, Any]) -> Request:
             for name, value in key_values(options.pop("default_resources"), "--default-resources", "mem=4GB")
         },
     )
-    batch = _batch(options)
+    batch = batch_of(options)
     run = RunSettings(
         cores=options.pop("jobs"),
         limits={
@@ -257,8 +257,12 @@ def request_of(options: dict[str, Any]) -> Request:
     return Request(tuple(options.pop("targets")), policy, commands, run, batch)
 
 
-def _batch(options: dict[str, Any]) -> BatchSettings | None:
-    """What the call says of a profile; None where it names none."""
+def batch_of(options: dict[str, Any]) -> BatchSettings | None:
+    """What the call says of a profile; None where it names none. Takes its options out of the dictionary.
+
+    Raises:
+        UsageError: an option goes with a profile, and there is none.
+    """
     profile = options.pop("profile")
     sets, launcher, sandbox = options.pop("sets"), options.pop("launcher"), options.pop("sandbox")
     local_cores, submit = options.pop("local_cores"), options.pop("submit")
