@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from execute_hosts import Hosts
+from real_hosts import Hosts
 
 from flowrules.execute.agents import Agents
 from flowrules.model.agent import AgentEvent, NodeLost, NodeReady, TaskEnded
