@@ -151,13 +151,16 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
 
 fr_serve() { # the life of the agent; fr_leave ends it
   local line part='' status heard looked=0
-  trap 'fr_leave 0' HUP INT TERM
+  # not in the trap: while it runs children are not taken, and seem to live until the grace is over
+  fr_ended=
+  trap 'fr_ended=1' HUP INT TERM
   trap '' USR1 # meant for attempts, which may not listen yet
   fr_up
   heard=$fr_up
   while :; do
     IFS= read -r -t 1 line
     status=$?
+    [[ ! $fr_ended ]] || fr_leave 0
     fr_up
     ((fr_up == looked)) || fr_look || :
     looked=$fr_up
