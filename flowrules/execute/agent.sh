@@ -167,13 +167,16 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
 
 fr_serve() { # the life of the agent; fr_leave ends it
   local text='' part size='' want=4 status heard looked=0
-  trap 'fr_leave 0' HUP INT TERM
+  # not in the trap: while it runs children are not taken, and seem to live until the grace is over
+  fr_ended=
+  trap 'fr_ended=1' HUP INT TERM
   trap '' USR1 # meant for lanes
   fr_up
   heard=$fr_up
   while :; do
     IFS= read -r -t 1 -N "$((want - ${#text}))" part
     status=$?
+    [[ ! $fr_ended ]] || fr_leave 0
     text+=$part # a second may be over in the midst of a message
     ((status == 0 || status > 128)) || fr_leave 0
     if ((${#text} == want)) && [[ ! $size ]]; then
