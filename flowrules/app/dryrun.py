@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flowrules.app.session import disk_of, load, plan
+from flowrules.app.memory import Remembering
+from flowrules.app.session import disk_of, flowfile_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowfileError
 from flowrules.model.job import Job
@@ -35,8 +36,10 @@ def dry_run(
     from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals
 
     disk = disk_of(source)
-    workflow = load(source, disk)
-    planned = plan(workflow, request, disk, Store.open(read_only=True))
+    remembering = Remembering(source, request, flowfile_of(source), disk)
+    remembering.recall()
+    workflow = load(source, remembering.files, remembering.environ)
+    planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
     packing = _packing(planned, request, output)
