@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from flowrules.app.memory import Remembering
 from flowrules.app.session import disk_of, flowfile_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowfileError
-from flowrules.model.job import Job
-from flowrules.plan.build import Planned
-from flowrules.record.store import Store
 from flowrules.show.output import Output
+
+if TYPE_CHECKING:
+    from flowrules.model.job import Job
+    from flowrules.plan.build import Planned
 
 
 def dry_run(
@@ -33,11 +35,18 @@ def dry_run(
     Raises:
         FlowrulesError: the workflow or the call has a mistake.
     """
-    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals
+    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals, up_to_date_lines
 
     disk = disk_of(source)
     remembering = Remembering(source, request, flowfile_of(source), disk)
-    remembering.recall()
+    recalled = remembering.recall()
+    plain = form == "text" and dag is None and request.batch is None and not (verbose or request.run.print_commands)
+    if recalled is not None and recalled.nothing_to_do and plain:
+        for line in up_to_date_lines(recalled.memory.active, recalled.memory.targets, quiet=quiet):
+            output.line(line)
+        return 0
+    from flowrules.record.store import Store
+
     workflow = load(source, remembering.files, remembering.environ)
     planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
     command = commands_of(planned, workflow.config) if request.run.print_commands else None

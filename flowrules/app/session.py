@@ -6,19 +6,20 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from flowrules.app.book import Key
 from flowrules.app.memory import Remembering
 from flowrules.app.settings import Request, Source
 from flowrules.errors import Diagnostic, FlowfileError, UsageError, suggestion
-from flowrules.load.lower import load_workflow
-from flowrules.load.options import LoadOptions
-from flowrules.model.workflow import Workflow
-from flowrules.plan.build import Planned, make_plan
-from flowrules.plan.policy import CommandSettings
-from flowrules.ports import FileView, History
-from flowrules.record.confined import ConfinedDisk
 from flowrules.record.disk import Disk
+
+if TYPE_CHECKING:  # imported when they are needed: a call that finds nothing to do loads and plans nothing
+    from flowrules.app.book import Key
+    from flowrules.load.options import LoadOptions
+    from flowrules.model.workflow import Workflow
+    from flowrules.plan.build import Planned
+    from flowrules.plan.policy import CommandSettings
+    from flowrules.ports import FileView, History
 
 NAMES = ("Flowfile", "workflow/Flowfile")
 """Where a Flowfile is looked for."""
@@ -48,6 +49,8 @@ def disk_of(source: Source) -> Disk:
     """The disk of a call: all of it, or the workflow's folders where the workflow is not trusted."""
     if not source.untrusted:
         return Disk()
+    from flowrules.record.confined import ConfinedDisk
+
     return ConfinedDisk([".", os.path.dirname(flowfile_of(source)) or "."])
 
 
@@ -57,6 +60,8 @@ def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ
     Raises:
         FlowfileError: with everything that is wrong with it.
     """
+    from flowrules.load.lower import load_workflow
+
     with without_gc():
         return load_workflow(flowfile_of(source), disk, options_of(source, environ))
 
@@ -64,6 +69,7 @@ def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ
 def options_of(source: Source, environ: Mapping[str, str] = os.environ) -> LoadOptions:
     """How a call wants its workflow read."""
     from flowrules.execute.helpers import import_module
+    from flowrules.load.options import LoadOptions
 
     return LoadOptions(
         config=source.config,
@@ -86,6 +92,8 @@ def plan(
     Raises:
         FlowrulesError: as `make_plan`, or the call sets something for a rule that does not exist.
     """
+    from flowrules.plan.build import make_plan
+
     _check_rules(workflow, request.commands)
     with without_gc():
         recalled = remembering.recalled if remembering is not None else None

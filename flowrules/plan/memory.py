@@ -16,18 +16,18 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from flowrules.expr.witness import Question
-from flowrules.expr.world import World
 from flowrules.model.files import FileTable
-from flowrules.model.job import Job
-from flowrules.model.workflow import Workflow
-from flowrules.plan.graph import Graph
-from flowrules.plan.recipe import Recipe
-from flowrules.plan.targets import Targets
-from flowrules.ports import FileView
+
+if TYPE_CHECKING:  # a call that finds nothing to do needs none of these
+    from flowrules.expr.world import World
+    from flowrules.model.job import Job
+    from flowrules.model.workflow import Workflow
+    from flowrules.plan.graph import Graph
+    from flowrules.ports import FileView
 
 _HEAD = struct.Struct("=20sIQ")
 """How the bytes begin: name and version, the sum of all that follows, the length of the JSON object that comes next."""
@@ -175,6 +175,10 @@ class Memory:
 
     def graph(self, workflow: Workflow, world: World) -> Graph:
         """The DAG: its jobs are made by the rules of the workflow, in a world."""
+        from flowrules.plan.graph import Graph
+        from flowrules.plan.recipe import Recipe
+        from flowrules.plan.targets import Targets
+
         jobs: list[Job] = []
         rule_of = self._numbers("rule_of")
         made: list[Iterator[Job]] = [iter(())] * len(workflow.rules)
