@@ -61,7 +61,7 @@ class Workshop:
         self._host = host
         self._run = run
         self._logs = OwnLogs(disk)
-        self._variables: dict[tuple[int, int, tuple[str, ...]], dict[str, str]] = {}
+        self._variables: dict[tuple[int, int, tuple[str, ...], str], dict[str, str]] = {}
 
     def prepare(self, planned: Planned, job: Job, attempt: int, slot: Slot, reason: str) -> Attempt:
         """Everything an attempt needs, with its folders made and its old outputs removed.
@@ -193,10 +193,11 @@ class Workshop:
     def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> Mapping[str, str]:
         """Variables of an attempt; where a rule sets none of its own, attempts with equal slots share them."""
         rule = job.rule
-        key = (rule.index, slot.cores, slot.gpus)
+        threads = values.resources.get("threads_per_rank", slot.cores)
+        key = (rule.index, slot.cores, slot.gpus, str(threads))
         env = self._variables.get(key)
         if env is None:
-            env = dict.fromkeys(THREAD_VARIABLES, str(slot.cores))
+            env = dict.fromkeys(THREAD_VARIABLES, str(threads))
             env["FLOWRULES_THREADS"] = str(slot.cores)
             env["FLOWRULES_RULE"] = rule.name
             if self._gpu_variable is not None:

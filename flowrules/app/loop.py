@@ -108,11 +108,9 @@ class Loop:
         """Handle what is known, then wait for something to happen."""
         while self._events and not self._finished:
             events, self._events = self._events, []
-            for event in events:
-                if isinstance(event, PlannedEvent):
-                    self._plans_on_the_way -= 1
-                for action in self._scheduler.advance(event):
-                    self._perform(action)
+            self._plans_on_the_way -= sum(isinstance(event, PlannedEvent) for event in events)
+            for action in self._scheduler.advance(*events):
+                self._perform(action)
             self._start_prepared()
             self._maybe_replan()
         if self._finished:
@@ -140,11 +138,6 @@ class Loop:
                 more = f": {running} will end, no new ones start (interrupt again to kill them)"
                 self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
-
-    def meanwhile(self) -> bool:
-        """To be called while something else is waited for; whether the user is to be heard first."""
-        self._keep_beating(time.monotonic())
-        return self._stops > self._told_stops
 
     def _keep_beating(self, now: float) -> None:
         if now - self._beat_at >= self._beat_seconds:

@@ -270,6 +270,8 @@ def _misfit(name: str, value: object) -> str | None:
     if isinstance(value, Quantity):
         return None if value.amount >= 0 else "at least 0"
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if name == "gpus_per_rank" and value > 1 and value != int(value):
+            return "a whole number, or less than 1"
         return None if value >= 0 else "at least 0"
     if name in ("gpus", "gpus_per_rank"):
         return "a number"

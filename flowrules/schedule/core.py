@@ -101,18 +101,19 @@ class Scheduler:
             Tick: lambda event: None,
         }
 
-    def advance(self, event: Event) -> list[Action]:
-        """What is to be done after an event, in order.
+    def advance(self, *events: Event) -> list[Action]:
+        """What is to be done after events, in order. What starts is decided once, after the last of them.
 
         Each `Planned` is followed by one `Finished`, at once or later, unless another `Planned` comes before. Each job
         is told once how it left: `Skipped`, `Blocked`, `Impossible`, `TooLate` or `Forgotten`, or its `Ended` was.
 
         Raises:
             ValueError: the event makes no sense: a need exceeds the capacity of the machine, jobs need each other in a
-                circle, a job or a node is unknown, a job does not run. Nothing has changed then.
+                circle, a job or a node is unknown, a job does not run. That event has changed nothing then.
         """
-        self._handlers[type(event)](event)
-        self._leaving.too_late(event.now)
+        for event in events:
+            self._handlers[type(event)](event)
+            self._leaving.too_late(event.now)
         self._start()
         self._finish()
         actions = self._actions[:]
