@@ -64,7 +64,9 @@ class Scan:
 def key_of(name: str) -> bytes:
     """A name as it stands in a line; any text can be a name, so that paths that are no UTF-8 can."""
     key = name.encode("utf-8", "surrogatepass")
-    return _SPECIAL.sub(_escaped, key) if _SPECIAL.search(key) else key
+    if name.isprintable() and "\\" not in name:  # the quickest way to say that nothing is special
+        return key
+    return _SPECIAL.sub(_escaped, key)
 
 
 def name_of(key: bytes) -> str:
