@@ -47,6 +47,7 @@ from flowrules.schedule.sanity import check_books
 from flowrules.schedule.states import OPEN, SETTLED, Jobs, State
 
 LEAST_PATIENCE: Final = 16
+WAITING: Final = int(State.WAITING)
 
 
 class Scheduler:
@@ -255,10 +256,11 @@ class Scheduler:
     def _settled(self, job: int) -> None:
         """Tell jobs that need this one."""
         jobs = self._jobs
+        states, waiting = jobs.states, jobs.waiting
         for user in sorted(jobs.users(job)):
-            if jobs.state(user) is State.WAITING and jobs.waiting[user]:
-                jobs.waiting[user] -= 1
-                if not jobs.waiting[user]:
+            if states[user] == WAITING and waiting[user]:
+                waiting[user] -= 1
+                if not waiting[user]:
                     self._after_needs(user)
 
     # ── attempts ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,8 @@ Entry: TypeAlias = tuple[float, float, int, int]
 
 _Head: TypeAlias = tuple[Entry, int, int]  # with the index of the line, and its version
 
+READY: Final = int(State.READY)
+
 LOOK: Final = 32
 """How many shapes without room are passed over in one search."""
 
@@ -185,7 +187,7 @@ class Queue:
     def _is_valid(self, entry: Entry, line: int) -> bool:
         job = entry[3]
         jobs = self._jobs
-        if jobs.state(job) is not State.READY or jobs.shape[job] != line:
+        if jobs.states[job] != READY or jobs.shape[job] != line:
             return False
         group = jobs.group[job]
         return group < 0 or entry[2] == (0 if self._begun[group] else 1)

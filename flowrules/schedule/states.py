@@ -81,11 +81,12 @@ class Jobs:
         length: seconds that must be left of a block when an attempt starts.
         priority, rank: what orders ready jobs; a rank is the longest path of expected seconds from the job's start.
         group: index of its group, -1 for none.
+        states: of each id the number of its `State`; only `move` changes it.
         counts: number of jobs by state.
     """
 
     def __init__(self) -> None:
-        self._state = bytearray()
+        self.states = bytearray()
         self.waiting = array("l")
         self.ask = bytearray()
         self.shape = array("l")
@@ -108,14 +109,14 @@ class Jobs:
 
     def __len__(self) -> int:
         """One more than the largest id that was ever seen."""
-        return len(self._state)
+        return len(self.states)
 
     def reach(self, largest: int) -> None:
         """Make room for ids up to ``largest``."""
-        more = largest + 1 - len(self._state)
+        more = largest + 1 - len(self.states)
         if more <= 0:
             return
-        self._state += bytes(more)
+        self.states += bytes(more)
         self.ask += bytes(more)
         zeros = array("l", bytes(more * self.waiting.itemsize))
         for numbers in (self.waiting, self.shape, self.attempts, self.retries, self._needs_start, self._needs_count):
@@ -130,11 +131,11 @@ class Jobs:
 
     def state(self, job: int) -> State:
         """The state of a job; ABSENT for an id that was never seen."""
-        return _STATES[self._state[job]] if 0 <= job < len(self._state) else State.ABSENT
+        return _STATES[self.states[job]] if 0 <= job < len(self.states) else State.ABSENT
 
     def open(self) -> list[int]:
         """All jobs that have not started and still may; looks at every job."""
-        return [job for job, state in enumerate(self._state) if state in OPEN]
+        return [job for job, state in enumerate(self.states) if state in OPEN]
 
     def move(self, job: int, after: State) -> None:
         """Change the state of a job; every change passes here.
@@ -142,9 +143,9 @@ class Jobs:
         Raises:
             AssertionError: such a change makes no sense.
         """
-        before = self._state[job]
+        before = self.states[job]
         assert (before, after) in _LEGAL, f"job {job}: {_STATES[before].name} to {after.name}"
-        self._state[job] = after
+        self.states[job] = after
         self.counts[before] -= 1
         self.counts[after] += 1
 
