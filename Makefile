@@ -1,4 +1,4 @@
-# make setup | check | test | demo | demo-small | bench | docs | clean
+# make setup | packages | check | test | demo | demo-small | bench | docs | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -22,7 +22,10 @@ SIZE ?=
 WORKERS ?= 2
 TESTS ?=
 
-.PHONY: help setup check test demo demo-small bench docs clean
+# Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm and dot; tests that lack theirs are left out
+PACKAGES := graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
+
+.PHONY: help setup packages check test demo demo-small bench docs clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -57,6 +60,17 @@ $(VENV)/.demo: pyproject.toml examples/molecules/requirements.txt | $(BIN)/pytho
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
 	@$(PIP) install -e '.[bench]'
 	@touch $@
+
+# Only where root has apt-get; it is no error where they cannot be had.
+packages:
+	@missing=(); for name in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}' "$$name" 2>/dev/null | grep -qx installed || missing+=("$$name"); done; \
+	if [ $${#missing[@]} = 0 ]; then exit; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "not installed, so tests that need them are left out: $${missing[*]}"; exit; fi; \
+	echo "installing $${missing[*]}"; export DEBIAN_FRONTEND=noninteractive; apt="apt-get -o DPkg::Lock::Timeout=300 -qq"; \
+	{ $$apt update && $$apt install -y --no-install-recommends "$${missing[@]}"; } >/dev/null 2>&1 </dev/null \
+	    || echo "they could not be installed: tests that need them are left out"
 
 check: $(VENV)/.check
 	$(BIN)/ruff check .

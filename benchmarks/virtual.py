@@ -104,8 +104,10 @@ def main() -> None:
     nodes = options.nodes or max(AT_ONCE, options.size // JOBS_PER_NODE)
     outcome, seconds, count = run(options.size, nodes)
     print(outcome, f"{outcome.utilization:.3f}")
-    print(f"{count} jobs, {nodes} nodes, {seconds:.1f} s, {outcome.events / seconds:.0f} events/s, {1e6 * seconds / outcome.events:.1f} us/event {1e6*seconds/count:.0f} us/job,"
-          f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(
+        f"{count} jobs, {nodes} nodes, {seconds:.1f} s, {outcome.events / seconds:.0f} events/s, {1e6 * seconds / outcome.events:.1f} us/event {1e6 * seconds / count:.0f} us/job,"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
+    )
 
 
 if __name__ == "__main__":

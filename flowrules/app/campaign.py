@@ -341,10 +341,6 @@ class CampaignLoop(Loop):
             self._workshop.fresh.update((made.path, made) for made in record.outputs)
         self._conclude(job, handed.attempt, record)
 
-    def meanwhile(self) -> bool:
-        leaving = self._leave_at is not None and time.monotonic() >= self._leave_at
-        return super().meanwhile() or self._hung_up or leaving
-
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _heed_stops(self) -> None:
@@ -389,9 +385,10 @@ class CampaignLoop(Loop):
             now = time.monotonic()
             self._heed(self._fleet.poll(now), now)
             self._events.clear()
+            self._keep_beating(now)
             self._observer.tick()
             if self._fleet.names:
                 self._executor.wait(min(1.0, self._fleet.pause))
         if self._fleet.names:
             self._observer.message("blocks that are still to end are left to themselves")
-            self._fleet.leave()
+        self._fleet.leave()

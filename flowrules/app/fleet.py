@@ -16,14 +16,16 @@ from typing import Final
 from flowrules.app.fleet_block import SCRIPT, Live, minutes
 from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.fleet_question import Question
 from flowrules.app.packing import taken_by
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
-from flowrules.execute.batch.patience import Patient, Waiting
+from flowrules.execute.batch.patience import Patient
 from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
+from flowrules.ports import Waiting
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
 from flowrules.record.spool import BlockFolder
@@ -80,9 +82,8 @@ class Fleet:
         self._quarantine = 0.0 if swept else QUARANTINE
         self._live: dict[str, Live] = {}
         self._dead: dict[str, Live] = {}  # over, and not all they brought is recorded yet
-        self._asked_at = float("-inf")
+        self._question = Question(batch, every, tell)
         self._pause = QUICK
-        self._silent = False
 
     @property
     def pause(self) -> float:
@@ -294,12 +295,10 @@ class Fleet:
         for live in list(self._live.values()):
             news += self._read(live, now)
             self._withdraw(live, now)
-        if now - self._asked_at >= self._every and any(live.id for live in self._live.values()):
-            self._asked_at = now
-            self._ask(now)
+        self._question.go_on(self._live.values(), now)
         for live in list(self._live.values()):
             news += self._judge(live, now)
-        stepping = any(live.submitting or live.cancelling for live in self._live.values())
+        stepping = self._question.is_open or any(live.submitting or live.cancelling for live in self._live.values())
         self._pause = QUICK if news or stepping else min(SLOW, self._pause * 1.5)
         return news
 
@@ -315,24 +314,6 @@ class Fleet:
             if words:
                 self._tell(words)
         return news
-
-    def _ask(self, now: float) -> None:
-        """One question to the batch system for all blocks."""
-        ids = {live.id: live for live in self._live.values() if live.id}
-        before = self._batch.answers
-        try:
-            answers = self._batch.status(list(ids))
-        except BatchError as error:
-            if not self._silent:
-                self._tell(f"{error.message}; asking again")
-            self._silent = True
-            return
-        self._silent = False
-        if self._batch.answers == before:
-            return  # from memory
-        for id, live in ids.items():
-            if said := live.heed(answers.get(id), self._batch.answers, now, self._every):
-                self._tell(said)
 
     def _judge(self, live: Live, now: float) -> list[News]:
         """A block that said that it closed is over; so is one that ended without a word, after its quarantine."""
@@ -388,6 +369,8 @@ class Fleet:
             self.close(name, grace)
 
     def leave(self) -> None:
-        """Let go of all blocks; they go on."""
+        """Let go of all blocks; they go on. What was asked of the batch system just now is given up."""
+        self._question.give_up()
         for live in self._live.values():
+            live.submitting = live.cancelling = None
             live.folder.close()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flowrules.app.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
-from flowrules.execute.batch.patience import Waiting
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
+from flowrules.ports import Waiting
 from flowrules.record.blockfiles import SUBMITTED
 from flowrules.record.messages import Begin, Closing, Damaged, Ended, Given, LogMessage, Sick, Started
 from flowrules.record.spool import BlockFolder

@@ -123,8 +123,8 @@ class Loop:
 
     def _patience(self) -> float:
         """Seconds to wait at most."""
-        waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
-        return min(w for w in waits if w is not None)
+        often = self._observer.refresh_seconds
+        return min(1.0 if often is None else often, LATE_PAUSE if self._late else 1.0)
 
     def _heed_stops(self) -> None:
         while self._told_stops < self._stops:
@@ -138,11 +138,6 @@ class Loop:
                 more = f": {running} will end, no new ones start (interrupt again to kill them)"
                 self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
-
-    def meanwhile(self) -> bool:
-        """To be called while something else is waited for; whether the user is to be heard first."""
-        self._keep_beating(time.monotonic())
-        return self._stops > self._told_stops
 
     def _keep_beating(self, now: float) -> None:
         if now - self._beat_at >= self._beat_seconds:
@@ -324,8 +319,8 @@ class Loop:
     def _conclude(self, job: Job, number: int, record: Record) -> None:
         """What follows from an attempt of a job that ended."""
         ok = record.status == "done"
-        retries = self._intake.retries(self.planned, job)
-        will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
+        will_retry = not (ok or record.status == "killed" or self._stops)
+        will_retry = will_retry and number <= self._intake.retries(self.planned, job)
         next_need = None
         if will_retry:
             try:

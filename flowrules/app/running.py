@@ -90,7 +90,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
         lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if request.batch is None and os.path.isdir(f"{STATE_FOLDER}/blocks"):
-            from flowrules.app.batch import refuse_beside_blocks
+            from flowrules.app.beside import refuse_beside_blocks
 
             refuse_beside_blocks()
         if lock.previous is not None and lock.previous.run:

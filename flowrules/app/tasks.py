@@ -9,6 +9,7 @@ from dataclasses import replace
 from flowrules.app.attempt import Workshop, outputs_of
 from flowrules.execute.actions import Preparer, Scratch
 from flowrules.execute.calls import call_launch
+from flowrules.execute.mpirun import MPIRUN
 from flowrules.model.block import Task
 from flowrules.model.events import Need, Slot
 from flowrules.model.job import Job
@@ -16,9 +17,6 @@ from flowrules.model.quantity import Quantity
 from flowrules.model.record import Record
 from flowrules.model.rule import CallAction
 from flowrules.plan.build import Planned
-
-MPIRUN = "${FLOWRULES_MPIRUN-}"
-"""What `{mpirun}` becomes in a block: where a job's ranks run is known when it starts."""
 
 
 class TaskMaker:

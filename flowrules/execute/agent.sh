@@ -202,7 +202,10 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
-  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS # those of this agent
+  # those of this agent, as a rank or a step of its own
+  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS
+  unset "${!SLURM_STEP@}" "${!SLURM_SRUN_@}" "${!SLURM_CPU_BIND@}" SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_GTIDS \
+    SLURM_NTASKS SLURM_NPROCS SLURM_NNODES SLURM_TASKS_PER_NODE SLURM_NTASKS_PER_NODE SLURM_TASK_PID
   unset SSH_CLIENT SSH2_CLIENT # by which each bash of a job might think that it should read ~/.bashrc
   fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
   local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import resource
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from flowrules.execute.feeder import Feeder
 from flowrules.execute.guard import Guard, start_guard
 from flowrules.execute.launchers import Flavour
 from flowrules.execute.link import Link
+from flowrules.execute.mpirun import installed_flavour
 from flowrules.execute.processes import ATTEMPT, RUN, chained
 from flowrules.execute.reactor import Reactor
 from flowrules.model.agent import AgentEvent, NodeLost, TaskEnded
@@ -25,6 +25,8 @@ from flowrules.model.block import BlockSpec
 
 BLOCK = "FLOWRULES_BLOCK"
 AGENT = "FLOWRULES_AGENT"
+_BATCH_JOB = ("PBS_JOBID", "PBS_NODEFILE", "SLURM_JOB_ID", "SLURM_CONF")
+"""By what `mpiexec` and `srun` of a job know the batch job they are in; ssh does not take them along."""
 _HARD = 15.0
 """Seconds beyond the grace that agents have to end everything and say so."""
 _TAIL = 400
@@ -276,6 +278,9 @@ class Agents:
         texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
         marks[ATTEMPT] = os.environ.get(ATTEMPT, "")
+        marks.update((name, os.environ[name]) for name in _BATCH_JOB if name in os.environ)
+        if "SLURM_JOB_ID" in marks:  # an agent may be a step, and what a job starts by srun would wait for its end
+            marks["SLURM_OVERLAP"] = "1"
         arguments = (spec.nonce, agent, self.mark, *times, *texts)
         here = self._files if spec.launcher == "local" else None
         return launchers.bootstrap(self._text, arguments, marks, files=here)
@@ -380,21 +385,3 @@ def _agent_text(launcher: str) -> str:
     return "\n".join(
         [*(files("flowrules.execute").joinpath(name).read_text("utf-8") for name in names), 'fr_main "$@"']
     )
-
-
-def installed_flavour() -> Flavour:
-    """Whose `mpiexec` is on the PATH; where there is none but `srun`, Slurm's.
-
-    Raises:
-        ValueError: none, or one that is not known.
-    """
-    for name in ("mpiexec", "srun"):
-        try:
-            done = subprocess.run([name, "--version"], capture_output=True, text=True, timeout=60.0, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        flavour = launchers.flavour_of(done.stdout + done.stderr)
-        if flavour is None:
-            raise ValueError(f"`{name}` is of a kind that is not known")
-        return flavour
-    raise ValueError("there is no `mpiexec`")

@@ -133,7 +133,7 @@ class Checked:
     demand: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Ended:
     """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command).
 
@@ -238,7 +238,7 @@ class Check:
     job: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Start:
     """Start an attempt (counted from 1) of a job in a slot."""
 

@@ -156,6 +156,11 @@ class Matcher:
         self._search = None if simple else _searcher(pattern, regexes)
         self._index = tuple(pattern.names.index(n) for n in names) if not simple and names != pattern.names else ()
 
+    @property
+    def bare(self) -> bool:
+        """Whether whatever stands between prefix and suffix is the one value, but for text that leaves the folder."""
+        return self._search is None and not self._choices and len(self.names) == 1
+
     def match(self, path: str) -> tuple[str, ...] | None:
         """Values in the order of ``names``, or None.
 

@@ -24,8 +24,9 @@ from flowrules.plan.judge import Judge
 from flowrules.plan.once import Once
 from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
+from flowrules.plan.recipe import STEPS_PER_JOB
 from flowrules.plan.rehearse import RehearsalReader, rehearse
-from flowrules.plan.resolve import STEPS_PER_JOB, Resolution
+from flowrules.plan.resolve import Resolution
 from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
 from flowrules.ports import FileView, History, Reader
 
@@ -129,7 +130,7 @@ def _round(
     found.want(reader.asked)
     chooser = Chooser(found, workflow.order)
     chooser.place(targets.paths, targets.jobs)
-    chooser.place([path for path in reader.asked if found.had.get(path)])
+    chooser.place([path for path in reader.asked if found.can_be_had(path)])
     chooser.finish()
     jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
     jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
@@ -175,7 +176,8 @@ def _forced(
     collected = {
         made.id for job in targets.jobs if job.rule.action is None for p in job.inputs if (made := producer.get(p))
     }
-    for job in jobs:
+    some = [jobs[at] for at in sorted(asked)]
+    for job in jobs if policy.forceall or policy.force or names else some:
         hit = names.intersection((job.rule.name, *job.outputs)) if names else ()
         if hit:
             unused.difference_update(hit)
@@ -252,8 +254,12 @@ def _refuse_protected(planned: Planned, files: FileView) -> None:
 
 def protected_outputs(jobs: Iterable[Job], files: FileView) -> Iterable[tuple[Job, str]]:
     """Outputs that are declared protected, exist, and are read-only."""
+    declared: dict[int, bool] = {}
     for job in jobs:
-        for output, path in zip(job.rule.outputs, job.outputs, strict=True):
+        some = declared.get(job.rule.index)
+        if some is None:
+            some = declared[job.rule.index] = any(output.flags.protected for output in job.rule.outputs)
+        for output, path in zip(job.rule.outputs, job.outputs, strict=True) if some else ():
             if output.flags.protected:
                 stamp = files.stat(path)
                 if stamp is not None and not stamp.writable:

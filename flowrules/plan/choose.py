@@ -11,6 +11,7 @@ from flowrules.model.rule import Output
 from flowrules.plan.explain import Explainer
 from flowrules.plan.mistakes import Mistakes
 from flowrules.plan.resolve import Resolution
+from flowrules.plan.sweep import VIABLE
 
 UNSEEN, OPEN = -1, -2
 """Values of `Job.id` before a job has its place: not reached yet, or its inputs are being placed."""
@@ -33,6 +34,8 @@ class Chooser:
         self._better = _better_than(order)
         self._explain = Explainer(found, self._mistakes, self.chain)
         self._asked_by: dict[str, Job] = {}
+        self._placed: dict[int, tuple[int, ...]] = {}
+        """The jobs behind a list of inputs that have their numbers, by its `id`: many jobs may share one."""
 
     def place(self, paths: Iterable[str], jobs: Iterable[Job] = ()) -> None:
         """Adds the makers of these paths, and these jobs, with everything they need."""
@@ -51,34 +54,53 @@ class Chooser:
         self._mistakes.refuse()
 
     def _walk(self, root: Job) -> None:
-        stack: list[tuple[Job, bool]] = [(root, False)]
-        producer, maker = self.producer, self.maker
+        """Depth first, makers before users. A hot path: each job and each input comes by once."""
+        stack = [root]
+        producer, placed, asked_by = self.producer, self._placed, self._asked_by
+        makers = self._found.makers if not self._found.knot_of else {}
         while stack:
-            job, leaving = stack.pop()
-            if leaving:
-                makers = dict.fromkeys([m.id for p in job.inputs if (m := producer[p]) is not None])
-                for path in job.waits:
-                    waited = producer[path]
-                    if waited is not None:
-                        makers[waited.id] = None
-                job.id = len(self.jobs)
-                self.jobs.append(job)
-                self.needs.append(tuple([i for i in makers if i >= 0]))
-                continue
+            job = stack[-1]
             if job.id != UNSEEN:
+                stack.pop()
+                if job.id == OPEN:
+                    self._number(job)
                 continue
             job.id = OPEN
-            stack.append((job, True))
+            if id(job.inputs) in placed:
+                continue
             fresh = []
             for path in (*job.inputs, *sorted(job.waits)) if job.waits else job.inputs:
-                made = producer[path] if path in producer else maker(path, job)
+                if path in producer:
+                    made = producer[path]
+                else:
+                    candidates = makers.get(path, ())
+                    if len(candidates) == 1 and candidates[0].mark == VIABLE:
+                        made = producer[path] = candidates[0]
+                        asked_by[path] = job
+                    else:
+                        made = self.maker(path, job)
                 if made is not None and made.id < 0:
                     if made.id == OPEN:
-                        self._circle(made, [j for j, is_open in stack if is_open], path)
+                        opened = dict.fromkeys(j for j in reversed(stack) if j.id == OPEN)
+                        self._circle(made, [*opened][::-1], path)
                     else:
-                        fresh.append((made, False))
+                        fresh.append(made)
             fresh.reverse()
             stack += fresh
+
+    def _number(self, job: Job) -> None:
+        """Everything that a job needs has its number: it gets the next one."""
+        needs = self._placed.get(id(job.inputs))
+        if needs is None or job.waits:
+            producer = self.producer
+            inputs = (*job.inputs, *job.waits) if job.waits else job.inputs
+            ids = [maker.id for path in inputs if (maker := producer[path]) is not None]
+            needs = tuple([i for i in dict.fromkeys(ids) if i >= 0] if len(ids) != 1 or ids[0] < 0 else ids)
+            if not job.waits and len(inputs) > 1:
+                self._placed[id(job.inputs)] = needs
+        job.id = len(self.jobs)
+        self.jobs.append(job)
+        self.needs.append(needs)
 
     def maker(self, path: str, user: Job | None) -> Job | None:
         """Who makes a path: the one candidate that is left, or None for a source (or after an error)."""
@@ -93,7 +115,7 @@ class Chooser:
         if len(viable) > 1:
             viable = self._settle(path, viable)
         chosen = viable[0] if viable else None
-        if chosen is None and not found.had.get(path):
+        if chosen is None and not found.can_be_had(path):
             self._explain.missing(path, user)
         self.producer[path] = chosen
         return chosen

@@ -43,29 +43,34 @@ class Deciding:
         self._level = bytearray(len(jobs))
         self._reasons: dict[int, tuple[Reason, ...]] = {}
         self._queue: list[int] = []
+        self._running = 0
+        self._active = sum(job.rule.action is not None for job in jobs)
         self._users: list[list[int]] | None = None
 
     def decide(self, forced: Mapping[int, Reason]) -> tuple[list[Decision], list[tuple[Reason, ...]]]:
         """One decision and one tuple of reasons for each job; ``forced`` run whatever their state."""
-        for job in self._jobs:
-            if job.rule.action is None:
-                continue
-            reason = forced.get(job.id) or self._own(job)
-            if reason is not None:
-                self._raise(job.id, RUN, reason)
+        self._judge_each(forced)
         self._look_beside_outputs()
-        while self._queue:
-            self._spread(self._queue.pop())
+        self._spread()
         none: tuple[Reason, ...] = ()
         reasons = self._reasons
         return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
 
-    def _own(self, job: Job) -> Reason | None:
-        stat, asked, read = self._judge.files.stat, self._asked, self._read
-        for path in job.outputs:
-            if stat(path) is None and (path in asked or path in read):
-                return Reason(Cause.MISSING, path)
-        return self._judge.first(job)
+    def _judge_each(self, forced: Mapping[int, Reason]) -> None:
+        """Every job's own reasons; a missing output is one where somebody asks for it."""
+        stat, first = self._judge.files.stat, self._judge.first
+        wanted = {*self._asked, *self._read}
+        for job in self._jobs:
+            if job.rule.action is None:
+                continue
+            reason = forced.get(job.id) if forced else None
+            if reason is None and not wanted.isdisjoint(job.outputs):
+                missing = next((path for path in job.outputs if path in wanted and stat(path) is None), None)
+                reason = None if missing is None else Reason(Cause.MISSING, missing)
+            if reason is None:
+                reason = first(job)
+            if reason is not None:
+                self._raise(job.id, RUN, reason)
 
     def _look_beside_outputs(self) -> None:
         """What is asked for may be no output itself: a file below a `directory()`, a log, a benchmark."""
@@ -83,19 +88,32 @@ class Deciding:
         if before >= level:
             return
         self._level[job] = level
+        self._running += level == RUN
         self._reasons[job] = (reason, *self._reasons.get(job, ()))
         self._queue.append(job)
 
-    def _spread(self, number: int) -> None:
-        """What follows from a job that runs or may run, for those it needs and those that need it."""
-        level = self._level[number]
-        job = self._jobs[number]
+    def _spread(self) -> None:
+        """What follows from jobs that run or may run: first for all that they need, then for those that need them."""
+        raised: list[int] = []
+        while self._queue or raised:
+            while self._queue:
+                number = self._queue.pop()
+                raised.append(number)
+                self._tell_makers(number)
+            if self._running == self._active:
+                return  # nobody is left to be told anything: the usual end where nothing was built yet
+            self._tell_users(raised.pop())
+
+    def _tell_makers(self, number: int) -> None:
+        level, levels = self._level[number], self._level
         stat, producer = self._judge.files.stat, self._producer
-        cause = Cause.MISSING if level == RUN else Cause.NEEDED
-        for path in job.inputs:
+        for path in self._jobs[number].inputs:
             maker = producer[path]
-            if maker is not None and self._level[maker.id] < level and stat(path) is None:
-                self._raise(maker.id, level, Reason(cause, path))
+            if maker is not None and levels[maker.id] < level and stat(path) is None:
+                self._raise(maker.id, level, Reason(Cause.MISSING if level == RUN else Cause.NEEDED, path))
+
+    def _tell_users(self, number: int) -> None:
+        level, job = self._level[number], self._jobs[number]
         for user in self._users_of(number):
             if self._level[user] < level and self._jobs[user].rule.action is not None:
                 self._tell(job, self._jobs[user], level)

@@ -31,19 +31,32 @@ class Judge:
 
     def first(self, job: Job) -> Reason | None:
         """The reason that decides, or None where the job's own state gives none."""
-        return next(self.reasons(job), None)
+        if not job.outputs:
+            return None
+        record = self._record_of(job)
+        if record is None and self.files.stat(job.outputs[0]) is None:
+            return _unfinished(self, job, record)  # no check but this has anything to go by
+        for check in CHECKS if record is not None else CHECKS_WITHOUT_RECORD:
+            reason = check(self, job, record)
+            if reason is not None:
+                return reason
+        return None
 
     def reasons(self, job: Job) -> Iterator[Reason]:
         """Every reason of the job's own, in the order of `CHECKS`; missing outputs are none (nobody may need them)."""
         if not job.outputs:
             return
-        record = self.history.last(job.outputs[0])
-        if record is not None and [f.path for f in record.outputs] != list(job.outputs):
-            record = None  # the file was made by another rule, or with other siblings
+        record = self._record_of(job)
         for check in CHECKS:
             reason = check(self, job, record)
             if reason is not None:
                 yield reason
+
+    def _record_of(self, job: Job) -> Record | None:
+        record = self.history.last(job.outputs[0])
+        if record is not None and [f.path for f in record.outputs] != list(job.outputs):
+            return None  # the file was made by another rule, or with other siblings
+        return record
 
     def unchanged(self, path: str, then: FileRecord) -> bool:
         """Whether a file still is what a record says, by size and time or, where it is small enough, by content."""
@@ -191,6 +204,8 @@ def _environment(judge: Judge, job: Job, record: Record | None) -> Reason | None
 Check = Callable[[Judge, Job, "Record | None"], "Reason | None"]
 
 CHECKS: tuple[Check, ...] = (_unfinished, _inputs, _changed, _newer, _code, _params, _environment)
+CHECKS_WITHOUT_RECORD: tuple[Check, ...] = (_unfinished, _newer)
+"""Those that can find something without a record of the job's last success."""
 
 
 def _some(paths: list[str], sign: str) -> str:

@@ -24,6 +24,7 @@ from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.messages import (
     Accept,
+    Closed,
     Closing,
     Cut,
     Damaged,
@@ -35,6 +36,7 @@ from flowrules.record.messages import (
     decode_message,
     encode_json,
 )
+from flowrules.record.numbered import numbers
 from flowrules.record.polled import Follower, PolledLine
 from flowrules.record.state import write_atomically
 
@@ -131,6 +133,22 @@ def submitted_id(path: str) -> str:
             return str(json.load(file)["id"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def is_closed(path: str) -> bool:
+    """Whether a block said that it has ended and that no process of it is left.
+
+    Raises:
+        StateError: a file of it cannot be read.
+    """
+    try:
+        runs = numbers(f"{path}/runs")
+    except OSError as error:
+        raise unusable(f"{path}/runs", error) from error
+    last = None
+    for message in said(path, runs):
+        last = message
+    return isinstance(last, Closed) and last.reaped
 
 
 # ── what counts ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -185,9 +185,7 @@ class Blocks:
             self._nodes = sum(sizes) if len(sizes) > 1 else 0
         return AHEAD * left / self._nodes if self._nodes else None
 
-    def _wants(
-        self, block: Block, work: float, share: float, expected: float, now: float, each: float | None
-    ) -> bool:
+    def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
         if not self._takes(block, work, share, expected, now):
             return False
         if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):

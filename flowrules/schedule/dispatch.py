@@ -263,7 +263,9 @@ class Dispatcher:
         where = self._place(job, now)
         if where is not None:
             self._hand(job, where)
-        elif jobs.waiting[job] and not self._listed[job].local:  # only one block would do, so it tells nothing of others
+        elif (
+            jobs.waiting[job] and not self._listed[job].local
+        ):  # only one block would do, so it tells nothing of others
             jobs.move(job, State.WAITING)
         else:
             return False

@@ -41,6 +41,14 @@ class State(IntEnum):
     """It was taken back, or needs a job that was, or cannot run here; nobody failed."""
 
 
+# looking a member up on its class takes as long as ten lookups of these
+ABSENT: Final = State.ABSENT
+WAITING: Final = State.WAITING
+ASKED: Final = State.ASKED
+READY: Final = State.READY
+RUNNING: Final = State.RUNNING
+DONE: Final = State.DONE
+
 SETTLED: Final = frozenset({State.DONE, State.SKIPPED})
 """Others need not wait for such a job."""
 LOST: Final = frozenset({State.FAILED, State.BLOCKED})
@@ -81,12 +89,11 @@ class Jobs:
         length: seconds that must be left of a block when an attempt starts.
         priority, rank: what orders ready jobs; a rank is the longest path of expected seconds from the job's start.
         group: index of its group, -1 for none.
-        states: of each id the number of its `State`; only `move` changes it.
         counts: number of jobs by state.
     """
 
     def __init__(self) -> None:
-        self.states = bytearray()
+        self._state = bytearray()
         self.waiting = array("l")
         self.ask = bytearray()
         self.shape = array("l")
@@ -109,14 +116,14 @@ class Jobs:
 
     def __len__(self) -> int:
         """One more than the largest id that was ever seen."""
-        return len(self.states)
+        return len(self._state)
 
     def reach(self, largest: int) -> None:
         """Make room for ids up to ``largest``."""
-        more = largest + 1 - len(self.states)
+        more = largest + 1 - len(self._state)
         if more <= 0:
             return
-        self.states += bytes(more)
+        self._state += bytes(more)
         self.ask += bytes(more)
         zeros = array("l", bytes(more * self.waiting.itemsize))
         for numbers in (self.waiting, self.shape, self.attempts, self.retries, self._needs_start, self._needs_count):
@@ -131,11 +138,11 @@ class Jobs:
 
     def state(self, job: int) -> State:
         """The state of a job; ABSENT for an id that was never seen."""
-        return _STATES[self.states[job]] if 0 <= job < len(self.states) else State.ABSENT
+        return _STATES[self._state[job]] if 0 <= job < len(self._state) else ABSENT
 
     def open(self) -> list[int]:
         """All jobs that have not started and still may; looks at every job."""
-        return [job for job, state in enumerate(self.states) if state in OPEN]
+        return [job for job, state in enumerate(self._state) if state in OPEN]
 
     def move(self, job: int, after: State) -> None:
         """Change the state of a job; every change passes here.
@@ -143,9 +150,9 @@ class Jobs:
         Raises:
             AssertionError: such a change makes no sense.
         """
-        before = self.states[job]
+        before = self._state[job]
         assert (before, after) in _LEGAL, f"job {job}: {_STATES[before].name} to {after.name}"
-        self.states[job] = after
+        self._state[job] = after
         self.counts[before] -= 1
         self.counts[after] += 1
 
@@ -179,6 +186,10 @@ class Jobs:
         while at != _END:
             yield self._user[at]
             at = self._next[at]
+
+    def has_users(self, job: int) -> bool:
+        """Whether any job needs a job."""
+        return self._first[job] != _END
 
     def revive(self, demand: Sequence[int]) -> tuple[list[int], list[int]]:
         """Skipped jobs whose missing outputs are demanded wait again, and run without being asked about.

@@ -115,8 +115,8 @@ def test_what_is_completed(desk) -> None:
     assert completed(["completion"], "b") == ["bash"]
     assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
     assert completed(["--profile"], "./") == ["FILES"]
-    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "parallel"]
-    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh"]
+    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "srun", "parallel"]
+    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh", "srun"]
     assert completed(["run"], "nothing/such") == ["FILES"]
 
 
@@ -149,3 +149,30 @@ def test_completion_scripts_name_the_program(desk, kind: str) -> None:
     text = desk.ok("completion", kind)
     assert "_FLOWRULES_COMPLETE" in text
     assert text == text.rstrip("\n") + "\n"
+
+
+FLAKY = """
+rule all:
+    input: expand("out/{n}.txt", n=range(6))
+rule make:
+    output: "out/{n}.txt"
+    shell: "test -e ok || { echo no ok for {wildcards.n}; exit {wildcards.n}; }; echo > {output}"
+"""
+
+
+def test_failures(desk) -> None:
+    assert desk.ok("failures") == "no job has failed, or what failed has ended well since\n"
+    desk.write("Flowfile", FLAKY)
+    assert desk.call("-q", "-k", "-j", "1").status == 1
+    kinds = [json.loads(line) for line in desk.ok("failures", "--format", "json").splitlines()]
+    assert [(kind["exit"], kind["words"], kind["count"]) for kind in kinds][:2] == [
+        (0, ["the output `out/N.txt` was not made", "no ok for N"], 1),
+        (1, ["no ok for N"], 1),
+    ]
+    assert desk.ok("failures").startswith(
+        "6 jobs failed, in 6 different ways\n\n1. make: the output `out/0.txt` was not"
+    )
+    assert desk.ok("failures", "nothing") == "no job has failed, or what failed has ended well since\n"
+    desk.write("ok", "")
+    desk.ok("-q", "-j", "1")
+    assert desk.ok("failures") == "no job has failed, or what failed has ended well since\n"

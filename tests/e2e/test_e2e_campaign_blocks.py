@@ -105,6 +105,47 @@ def test_who_interrupts_while_a_command_hangs_is_heard(campaign) -> None:
     box.alone()
 
 
+# `between` runs beside the driver: nothing gets from `first` to `last` without it
+THROUGH = """
+let N = [f"{n}" for n in range(8)]
+rule all:
+    input: expand("last/{n}", n=N)
+rule first:
+    output: "first/{n}"
+    resources: gpus=1, walltime=1min
+    shell: "echo {n} > {output}"
+rule between:
+    input: "first/{n}"
+    output: "between/{n}"
+    local: true
+    shell: "cp {input} {output}"
+rule last:
+    input: "between/{n}"
+    output: "last/{n}"
+    shell: "cp {input} {output}"
+"""
+
+
+def test_while_a_submission_hangs_other_blocks_are_collected_and_fed(campaign) -> None:
+    box = with_fault(campaign(THROUGH), "hangs_at_the_second")
+    driver = box.driver("-j", "8")
+    box.until(lambda: "] last n=" in box.read("said"), "no job went from block to driver and back")
+    assert box.blocks == ["b001", "b002"] and len(box.read("submissions").splitlines()) == 1
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(60) == 130
+    box.command = Campaign.command.__get__(box)
+    box.campaign("-j", "8")
+    assert box.made_twice() == []
+    box.alone()
+
+
+def test_while_a_status_query_hangs_a_campaign_comes_to_its_end(campaign) -> None:
+    box = with_fault(campaign(THROUGH), "hangs_when_asked")
+    box.campaign("-j", "8", "--set", "blocks.max=1")
+    assert box.exists("asked") and len(box.ran()) == 3
+    box.alone()
+
+
 # ── ended from outside ───────────────────────────────────────────────────────────────────────────────────────────
 
 HOLD = """

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from campaign_box import most_at_once
+from campaign_box import MACHINE, most_at_once
 
 KILLS = 10
 
@@ -98,7 +98,7 @@ def test_one_interrupt_leaves_after_a_while(campaign) -> None:
     assert "1 block will go on" in box.read("said")
     refused = box.run("-j", "4")
     assert refused.returncode == 2, "jobs that the block may run are not run here"
-    assert "blocks of an earlier campaign may still run jobs here: b001" in refused.stderr
+    assert "blocks of profile `./machine` (pbs, emulated) may still run jobs here: b001 (batch job" in refused.stderr
     assert "--profile ./machine --sandbox" in refused.stderr
     box.write("go", "")
     box.campaign("-j", "4")
@@ -157,6 +157,39 @@ def test_a_task_that_is_another_today_is_cancelled_before_it_runs_anew(campaign,
     assert box.read("ledger") == "begin\nend\nbegin\nend\n"
     assert box.read("out") == ("new\n" if "word" in new else "old\n")
     assert box.todo(*box.batch()) == {}
+    box.alone()
+
+
+def test_blocks_of_another_profile_are_not_gone_on_with_before_they_have_closed(campaign) -> None:
+    box = campaign(WAITING)
+    box.write("other/profile.yaml", MACHINE.replace("cpus: 8", "cpus: 9"))
+    driver = box.driver("-j", "4", "--set", "blocks.idle=1s")
+    box.until(lambda: box.exists("up") and box.exists("c"))
+    driver.kill()
+    driver.wait()
+    other = ("--profile", "./other", "--sandbox", "-j", "4")
+    refused = box.run(*other)
+    assert refused.returncode == 2
+    assert "and this run is for profile `./other` (pbs, emulated): b001 (batch job `1.sandbox`)" in refused.stderr
+    assert box.read("ledger") == "begun\n"
+    box.write("go", "")
+    box.until(lambda: "\tclosed\t" in (box.path / ".flowrules/blocks/b001/runs/01/log").read_text())
+    said = box.ok(*other)
+    assert "found block b001 of an earlier run" in said
+    assert box.read("ledger") == "begun\nb\n", "what ended there is not run again"
+    box.alone()
+
+
+def test_blocks_of_a_profile_that_has_changed_are_used_as_they_are(campaign) -> None:
+    box = campaign(WAITING)
+    driver = box.driver("-j", "4")
+    box.until(lambda: box.exists("up") and box.exists("c"))
+    driver.kill()
+    driver.wait()
+    box.write("machine/profile.yaml", "scheduler: pbs\nlauncher: local\nnode: {cpus: 4}\nblocks: {nodes: 1}\n")
+    box.write("go", "")
+    box.campaign("-j", "4", "--set", "blocks.walltime=30min")
+    assert box.blocks == ["b001"] and box.read("ledger") == "begun\nb\n"
     box.alone()
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from execute_rig import Rig
 
 from flowrules.execute import agentlines
-from flowrules.execute.launchers import mpirun
 from flowrules.model.agent import NodeLost, NodeNote, NodeReady, TaskEnded
 
 SH = ("bash", "-euo", "pipefail", "-c")
@@ -387,15 +385,6 @@ def test_two_thousand_short_jobs(rig: Rig) -> None:
     if rig.launcher == "parallel":
         (joblog,) = (rig.block / "runs/01").glob("*.joblog")
         assert sum("run-one" in row and row.split("\t")[6] == "0" for row in joblog.read_text().splitlines()) == count
-
-
-def test_a_job_of_several_hosts(request: pytest.FixtureRequest, tmp_path) -> None:
-    hosts = request.getfixturevalue("hosts")
-    text = mpirun("hydra", hosts.names[:2], ppn=2)
-    env = {**os.environ, "HYDRA_LAUNCHER": "ssh", "HYDRA_LAUNCHER_EXEC": str(hosts.ssh)}
-    command = text.replace("mpiexec", f"mpiexec -localhost {hosts.gateway}", 1)
-    done = subprocess.run(["bash", "-c", f"{command} hostname"], env=env, capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.split()) == sorted(hosts.names[:2] * 2)
 
 
 def _environ(pid: int) -> bytes:
