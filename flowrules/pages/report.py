@@ -147,7 +147,7 @@ def render_report(report: Report) -> str:
             "categories": _categories(report.shown),
             "dag": report.dag,
             "dag_note": escape(report.dag_note),
-            "configuration": report.configuration,
+            "configuration": _lines(report.configuration),
             "outputs": sum(len(record.outputs) for record in attempts),
             "some": bool(attempts),
         },
@@ -489,12 +489,17 @@ def _categories(shown: Sequence[Shown]) -> list[tuple[str, list[dict[str, object
         found.setdefault(item.category or "Results", []).append(
             {
                 "path": escape(item.path),
-                "caption": "\n".join([escape(line) for line in item.caption.split("\n")]),
+                "caption": _lines(item.caption),
                 "kind": item.kind,
                 "address": item.address,
                 "size": human_size(item.size),
-                "text": "\n".join([escape(line) for line in item.text.split("\n")]),
+                "text": _lines(item.text),
                 "table": item.table,
             }
         )
     return [(escape(name), items) for name, items in found.items()]
+
+
+def _lines(text: str) -> str:
+    """A text of several lines, hostile characters spelt out."""
+    return "\n".join([escape(line.expandtabs(4)) for line in text.split("\n")])
