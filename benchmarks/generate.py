@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 RULES_PER_SAMPLE = 3
@@ -92,12 +93,44 @@ def call_graph(folder: Path, jobs: int) -> None:
     (folder / "lib.py").write_text("def touch(job):\n    open(job.output[0], 'w').close()\n")
 
 
+def sleep_graph(folder: Path, times: Sequence[float]) -> None:
+    """Writes jobs that sleep; flowrules is told by a walltime in proportion, long enough for nothing to be stopped.
+
+    The same time may come twice, so that a job is named by its number and its time; who reads `times.txt` only sleeps.
+    """
+    (folder / "out").mkdir(parents=True)
+    names = [f"{number}_{seconds}" for number, seconds in enumerate(times)]
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    (folder / "times.txt").write_text("".join(f"{seconds}\n" for seconds in times))
+    (folder / "Flowfile").write_text(_SLEEP_FLOWFILE)
+    recipe = "out/%:\n\t@sleep $(lastword $(subst _, ,$*)); : > $@\n"
+    (folder / "Makefile").write_text(
+        f"all: $(patsubst %,out/%,$(shell cat names.txt))\n{recipe}.SUFFIXES:\nMAKEFLAGS += -rR\n"
+    )
+    with open(folder / "build.ninja", "w") as ninja:
+        ninja.write("rule wait\n  command = sleep $seconds; : > $out\n")
+        for name, seconds in zip(names, times, strict=True):
+            ninja.write(f"build out/{name}: wait\n  seconds = {seconds}\n")
+
+
 def many_rules(folder: Path, count: int) -> None:
     """Writes a Flowfile of so many rules, each with what rules usually have, and the source of the first."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "a.txt").write_text("a\n")
     (folder / "Flowfile").write_text("".join(_ONE_OF_MANY.replace("@", str(number)) for number in range(count)))
 
+
+_SLEEP_FLOWFILE = """\
+let JOBS = lines("names.txt")
+
+rule all:
+    input: expand("out/{job}", job=JOBS)
+
+rule wait:
+    output: "out/{number}_{seconds}"
+    resources: walltime=float(wildcards.seconds) * 100s
+    shell: "sleep {seconds}; : > {output}"
+"""
 
 _ONE_OF_MANY = """\
 # The @th of many rules.
