@@ -19,7 +19,11 @@ from flowrules.ports import FileView, History
 
 
 class Judge:
-    """Compares jobs with what the disk says and what was remembered."""
+    """Compares jobs with what the disk says and what was remembered.
+
+    Attributes:
+        looked_inside: how often it took more than size, time and kind of a file to judge.
+    """
 
     def __init__(self, files: FileView, history: History, fingerprints: Fingerprints, policy: Policy) -> None:
         self.files = files
@@ -28,6 +32,7 @@ class Judge:
         self.policy = policy
         self._digested: dict[str, frozenset[str]] = {}
         self._texts: dict[str, str] = {}
+        self.looked_inside = 0
 
     def first(self, job: Job) -> Reason | None:
         """The reason that decides, or None where the job's own state gives none."""
@@ -64,6 +69,7 @@ class Judge:
         if now is None:
             return self._unchanged_in_memory(path, then)
         if now.kind == "d":
+            self.looked_inside += 1
             return then.digest != "" and self.files.digest(path) == then.digest
         if now.size != then.size:
             return False
@@ -71,6 +77,7 @@ class Judge:
             return True
         if not self.policy.cutoff or not then.digest or now.size > self.policy.hash_limit:
             return False
+        self.looked_inside += 1
         return self.files.digest(path) == then.digest
 
     def _unchanged_in_memory(self, path: str, then: FileRecord) -> bool:
@@ -114,7 +121,10 @@ class Judge:
 
     def mtime(self, path: str, stamp: Stamp) -> int:
         """When a file last changed; a folder's time is that of the newest file below it, never its own."""
-        return self.files.tree_mtime_ns(path) if stamp.kind == "d" else stamp.mtime_ns
+        if stamp.kind != "d":
+            return stamp.mtime_ns
+        self.looked_inside += 1
+        return self.files.tree_mtime_ns(path)
 
 
 def _unfinished(judge: Judge, job: Job, record: Record | None) -> Reason | None:

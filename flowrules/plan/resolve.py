@@ -35,6 +35,7 @@ class Resolution:
         lacking: the paths among them that cannot be had.
         jobs: every candidate, by the number of its rule and its wildcard values.
         broken: why candidates have no inputs.
+        ever_circular: whether files were met that need themselves.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Resolution:
         self.knot_of: dict[str, frozenset[str]] = {}
         self._excluded: set[tuple[str, int]] = set()
         self._judging: set[str] = set()
-        self._circular = False
+        self._circular = self.ever_circular = False
 
     def want(self, paths: Iterable[str], user: int | None = None) -> None:
         """Explores everything these paths could be made from; ``user`` is the number of a rule that asks for them."""
@@ -96,6 +97,7 @@ class Resolution:
                     if job.waits:
                         stack.extend([(p, job, False) for p in sorted(job.waits) if p in judging or p not in makers])
         if self._circular:
+            self.ever_circular = True
             self._judge_by_counting()
             self._set_aside_what_needs_itself()
 
