@@ -68,7 +68,18 @@ FILES = {
     "in/z.txt": "z\n",
     "in/sizes.csv": "a,b\n",
 }
-PATHS = (*FILES, "a/x.txt", "b/x.txt", "b/y.txt", "b/z.log", "table.txt", "parts/y", "parts/y/one", "in/new.txt", "extra.txt")
+PATHS = (
+    *FILES,
+    "a/x.txt",
+    "b/x.txt",
+    "b/y.txt",
+    "b/z.log",
+    "table.txt",
+    "parts/y",
+    "parts/y/one",
+    "in/new.txt",
+    "extra.txt",
+)
 
 
 class Folder:
@@ -138,7 +149,10 @@ REPLACED = (
     ('size("in/sizes.csv")', "7"),
     ("rule extra:", "# a remark\nrule extra:"),
     ('expand("b/{name}.txt", name=NAMES)', 'expand("b/{name}.txt", name=FOUND)'),
-    ('rule extra:', 'rule other:\n    input: "nowhere/{name}"\n    output: "b/{name}.txt"\n    shell: "cp {input} {output}"\n\nrule extra:'),
+    (
+        "rule extra:",
+        'rule other:\n    input: "nowhere/{name}"\n    output: "b/{name}.txt"\n    shell: "cp {input} {output}"\n\nrule extra:',
+    ),
 )
 
 
@@ -188,16 +202,19 @@ def _protect(name: str) -> Edit:
 EDITS: st.SearchStrategy[tuple[str, Edit]] = st.one_of(
     st.sampled_from(PATHS).map(lambda name: (f"touch {name}", _touch(name))),
     st.sampled_from(PATHS).map(lambda name: (f"delete {name}", _delete(name))),
-    st.tuples(st.sampled_from([p for p in PATHS if p not in ("Flowfile", "config.yaml", "table.sh", "names.txt")]), st.sampled_from(["1\n", "other\n", "longer text\n"])).map(
-        lambda pair: (f"write {pair}", lambda f: f.write(*pair))
-    ),
+    st.tuples(
+        st.sampled_from([p for p in PATHS if p not in ("Flowfile", "config.yaml", "table.sh", "names.txt")]),
+        st.sampled_from(["1\n", "other\n", "longer text\n"]),
+    ).map(lambda pair: (f"write {pair}", lambda f: f.write(*pair))),
     st.sampled_from(["word: moon\n", "word: sun\n", "word: sun\nmore: 1\n"]).map(
         lambda text: (f"config {text!r}", lambda f: f.write("config.yaml", text))
     ),
     st.sampled_from(["x\ny\nz\n", "x\ny\n", "x\ny\nz\nnew\n", "x\nmissing\n"]).map(
         lambda text: (f"names {text!r}", lambda f: f.write("names.txt", text))
     ),
-    st.sampled_from([SCRIPT, f"# changed\n{SCRIPT}"]).map(lambda text: (f"script {text!r}", lambda f: f.write("table.sh", text))),
+    st.sampled_from([SCRIPT, f"# changed\n{SCRIPT}"]).map(
+        lambda text: (f"script {text!r}", lambda f: f.write("table.sh", text))
+    ),
     st.sampled_from(REPLACED).map(lambda pair: (f"flowfile {pair}", _replace(pair))),
     st.integers(0, 10_000).map(lambda place: (f"damage {place}", _damage(place))),
     st.sampled_from(["yes", "no"]).map(lambda value: (f"MORE={value}", _variable(value))),
