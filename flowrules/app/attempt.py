@@ -94,7 +94,7 @@ class Workshop:
         values = planned.commands.values(job, attempt, slot.cores)
         texts = self._texts(values) if mpirun is None else {**self._texts(values), "mpirun": mpirun}
         command = action.template.render(texts) if action.kind == "shell" else ""
-        log = f".flowrules/logs/{rule.name}/{log_name(job, attempt)}"
+        log = log_path(job, attempt)
         env = self._environment(planned, job, values, slot)
         order = Order(
             job=job.id,
@@ -227,6 +227,11 @@ def _named_list(items: NamedList) -> dict[str, object]:
 
 def _amount(value: object) -> object:
     return value.amount if isinstance(value, Quantity) else plain(value)
+
+
+def log_path(job: Job, attempt: int) -> str:
+    """Where output and error of an attempt go."""
+    return f".flowrules/logs/{job.rule.name}/{log_name(job, attempt)}"
 
 
 def log_name(job: Job, attempt: int) -> str:
