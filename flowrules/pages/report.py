@@ -12,7 +12,7 @@ from flowrules.model.packing import Span
 from flowrules.model.record import Record
 from flowrules.pages.charts import Curve, spread_chart, step_chart
 from flowrules.pages.lanes import laid_out
-from flowrules.pages.shell import SCALES, Page, render_page
+from flowrules.pages.shell import Page, render_page
 from flowrules.pages.tables import Cell, Column, Table
 from flowrules.pages.usage import Axis, RuleUse, area, by_rule, level, spread
 from flowrules.show.cause import cause_of
@@ -153,7 +153,6 @@ def render_report(report: Report) -> str:
         },
         styles=("report.css",),
         scripts=SCRIPTS,
-        libraries=SCALES,
         data={"timeline": _timeline(attempts, axis, rules), **_provenance(report, attempts)},
         made=f"as of {clock_text(report.now)}",
         images=True,
