@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
-from flowrules.model.batch import BatchStatus
+from flowrules.model.batch import BatchStatus, QueueToday
 from flowrules.model.files import Stamp
 from flowrules.model.order import Order, Outcome
 from flowrules.model.pattern import Pattern
@@ -125,6 +125,13 @@ class BatchSystem(Protocol):
 
         Raises:
             BatchError: the batch system did not answer, or not in whole.
+        """
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """All queues by name, as they are now.
+
+        Raises:
+            BatchError: the batch system did not answer, not in whole, or cannot say (``final``).
         """
 
     def cancel(self, id: str) -> Waiting[None]:
