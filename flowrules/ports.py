@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from flowrules.model.batch import BatchStatus, QueueToday
-from flowrules.model.files import Stamp
-from flowrules.model.order import Order, Outcome
-from flowrules.model.pattern import Pattern
-from flowrules.model.plan import Plan
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
-from flowrules.model.record import Record, Timing
-from flowrules.model.values import Unknown
+if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowrules.model.batch import BatchStatus, QueueToday
+    from flowrules.model.files import Stamp
+    from flowrules.model.order import Order, Outcome
+    from flowrules.model.pattern import Pattern
+    from flowrules.model.plan import Plan
+    from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+    from flowrules.model.record import Record, Timing
+    from flowrules.model.values import Unknown
 
 T = TypeVar("T")
 Waiting: TypeAlias = Generator[float, None, T]
@@ -22,7 +25,7 @@ Waiting: TypeAlias = Generator[float, None, T]
 class FileView(Protocol):
     """The disk, looked at. Paths are relative to the working directory or absolute, normalized, POSIX."""
 
-    def stat(self, path: str) -> Stamp | None:
+    def stat(self, path: str, /) -> Stamp | None:
         """What is there, symbolic links followed; None where nothing is."""
 
     def digest(self, path: str) -> str:

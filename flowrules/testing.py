@@ -313,7 +313,7 @@ class FakeExecutor:
         del self.running[order.job]
         if outcome.exit == 0 and self._files is not None:
             for path in _output_paths(order):
-                self._files.write(path, f"{order.label} {order.attempt}\n")
+                self._files.write(path, f"{order.rule} {order.attempt}\n")
         self._outcomes.append(outcome)
 
 

@@ -79,6 +79,8 @@ class CampaignLoop(Loop):
         """Tell of a block that an earlier driver left, before the run begins."""
         plan, running = self._fleet.plan_of(block), self._fleet.running_of(block)
         self._events.append(BlockKnown(time.monotonic(), block, plan, running))
+        if not self._fleet.takes(block):
+            self._events.append(BlockClosing(time.monotonic(), block))
 
     def hang_up(self) -> None:
         """The user is gone: leave the blocks to themselves, at once. Safe in a signal handler."""

@@ -33,6 +33,12 @@ def found_blocks(directory: str, epoch: int, look: Callable[[], None]) -> list[L
         folder = BlockFolder.open(path, epoch, look)
         id = submitted_id(path)
         live = Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
+        if folder.spec.plain:
+            from flowrules.app.plain_log import Scribe
+
+            live.scribe = Scribe(folder, directory)
+            live.scribe.write()
+            folder.accepted = True  # it never reads what is said
         live.begun = folder.has_begun
         found.append(live)
     return found

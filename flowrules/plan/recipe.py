@@ -228,9 +228,7 @@ def _odd(many: Sequence[tuple[str, ...]]) -> list[int]:
     return [at for at, values in enumerate(many) for value in values if value[0] in "/." or value[-1] in "/."]
 
 
-def _fill_many(
-    holes: Sequence[Hole], many: Sequence[tuple[str, ...]], odd: Sequence[int]
-) -> Iterable[tuple[str, ...]]:
+def _fill_many(holes: Sequence[Hole], many: Sequence[tuple[str, ...]], odd: Sequence[int]) -> Iterable[tuple[str, ...]]:
     """`fill_all` for many wildcard values, hole by hole."""
     if not holes:
         return repeat(())
