@@ -84,6 +84,7 @@ fr_one() { # TASK
   unset FR_SLOT FR_RUN FR_HOSTS FR_DEADLINE FR_HOST FR_TMP SSH_CLIENT SSH2_CLIENT "${!PARALLEL@}"
   declare -ga fr_able=()
   word=$(taskset -c 0-4095 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status 2>/dev/null)
+  fr_cpu_list=$word
   for index in ${word//,/ }; do
     for ((i = ${index%-*}; i <= ${index#*-}; i++)); do fr_able[i]=1; done
   done
@@ -140,15 +141,15 @@ fr_refuse() { # WHY: the job could not be started
 fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this one ends when it has to
   local pid status=0 clock=''
   fr_unwanted=
+  trap '' USR1 # meant for the attempt, which may not listen yet
   trap 'fr_unwanted=killed; fr_ask' HUP INT TERM
-  trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' ALRM
+  trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' USR2 # GNU Parallel has its jobs ignore ALRM
   fr_ask() { [[ -e $fr_dir/k.$fr_task ]] || printf '%s\n' "$fr_grace" >"$fr_dir/k.$fr_task"; }
-  fr_listen() { :; }
   fr_make_room() { :; }
-  (trap '' HUP INT TERM ALRM; fr_attempt "$2" "$fr_task" run "$3") &
+  (trap '' HUP INT TERM USR2; trap fr_stop USR1; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
-    (trap - HUP INT TERM ALRM; fr_nap "$1"; kill -ALRM "$$") 8>&- &
+    (trap - HUP INT TERM USR2; fr_nap "$1"; kill -USR2 "$$") 8>&- &
     clock=$!
     disown "$clock"
   fi
