@@ -4,6 +4,8 @@
 # of outputs, outputs, inputs, logs, benchmarks, variables, and its command. Flags: D folder, U updated, T to be touched,
 # P protected, N not empty, =SHA256.
 
+fr_nap() { sleep "$1"; } # a `read` with a time limit that a trap cuts short may wait for ever
+
 fr_here() { # what all on a node need
   local name
   printf 'begun\n' # so that who sent it knows
@@ -149,8 +151,10 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
   (trap '' HUP INT TERM USR2; trap fr_stop USR1; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
-    (trap - HUP INT TERM USR2; fr_nap "$1"; kill -USR2 "$$") 8>&- &
+    set -m
+    (trap - HUP INT TERM USR2; sleep "$1"; kill -USR2 "$$") 8>&- &
     clock=$!
+    set +m
     disown "$clock"
   fi
   while kill -0 "$pid" 2>/dev/null; do
@@ -163,7 +167,7 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
     fi
   done
   [[ ! $fr_unwanted ]] || { wait "$pid"; status=$?; }
-  [[ ! $clock ]] || kill -KILL "$clock" 2>/dev/null
+  [[ ! $clock ]] || kill -KILL -- "-$clock" 2>/dev/null
   if [[ ! -e $fr_dir/e.$fr_task ]]; then # its own process was killed
     fr_sweep fr_is_task 2 || :
     fr_discard
