@@ -214,6 +214,7 @@ class Loop:
 
     def _prepare(self, start: Start) -> None:
         job = self.book.plan.jobs[start.job]
+        rule, label = job.rule, job.label
         reasons = self.book.plan.reasons[start.job]
         reason = str(reasons[0]) if reasons else ""
         try:
@@ -223,27 +224,18 @@ class Loop:
             message = self._workshop.message(self.planned, job, start.attempt, start.slot)
         except (FlowrulesError, OSError) as error:
             self._observer.job_ended(
-                JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=start.attempt)
+                JobEnded(job.id, label, rule.name, False, 1, error=text_of(error), attempt=start.attempt)
             )
             self.result.failed.append(job.id)
             self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
             return
-        record = attempt.record
-        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(job.rule))
-        self._store.started(job.outputs, job.rule.name, record.wildcards, start.attempt, record.run)
+        record, command = attempt.record, attempt.order.command or f"{attempt.order.action.kind} of rule {rule.name}"
+        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(rule))
+        self._store.started(job.outputs, rule.name, record.wildcards, start.attempt, record.run)
         self._to_start.append(attempt)
+        slot = start.slot
         self._observer.job_started(
-            JobStarted(
-                job.id,
-                job.label,
-                job.rule.name,
-                start.attempt,
-                start.slot.cores,
-                start.slot.gpus,
-                reason,
-                attempt.order.command or f"{attempt.order.action.kind} of rule {job.rule.name}",
-                message,
-            )
+            JobStarted(job.id, label, rule.name, start.attempt, slot.cores, slot.gpus, reason, command, message)
         )
 
     def _start_prepared(self) -> None:

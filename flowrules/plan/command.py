@@ -42,7 +42,7 @@ class NotYet(FlowfileError):
         self.paths = paths
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class JobValues:
     """Everything a job's texts may name, for one attempt."""
 
