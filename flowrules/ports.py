@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
     from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +14,12 @@ if TYPE_CHECKING:  # the protocols name types of the whole model: who implements
     from flowrules.model.pattern import Pattern
     from flowrules.model.plan import Plan
     from flowrules.model.progress import JobEnded, JobStarted, RunSummary
-    from flowrules.model.record import Record
+    from flowrules.model.record import Record, Timing
     from flowrules.model.values import Unknown
+
+T = TypeVar("T")
+Waiting: TypeAlias = Generator[float, None, T]
+"""What takes time: yields seconds that should go by before it is continued, in the end returns. It may be given up."""
 
 
 class FileView(Protocol):
@@ -72,8 +77,11 @@ class History(Protocol):
     def unfinished(self, output: str) -> bool:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
 
-    def rule_times(self) -> Mapping[str, float]:
-        """Mean seconds of the latest successful attempts of each rule, by its name."""
+    def took(self, made: Sequence[tuple[str, str]]) -> Sequence[float | None]:
+        """For each output and its rule the seconds of the last attempt that made it; None where that is not known."""
+
+    def timings(self) -> Iterable[Timing]:
+        """Some thousand successful attempts: the latest, and some of all others."""
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""
@@ -99,30 +107,30 @@ class Executor(Protocol):
 
 
 class BatchSystem(Protocol):
-    """Speaks to one batch system. Every call ends within its time limit."""
+    """Speaks to one batch system. Every call ends within its time limit; given up, it may have had its effect."""
 
-    def submit(self, script: str, name: str) -> str:
+    def submit(self, script: str, name: str) -> Waiting[str]:
         """Hands the text of a job script over; gives the batch system's id.
 
         Raises:
             BatchError: it was refused (``final``), or it is not known whether it arrived.
         """
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
         """Ids of batch jobs with this name, whatever their state, for a submission whose answer was lost.
 
         Raises:
             BatchError: the batch system did not answer.
         """
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
         """What became of batch jobs, in one query; an id of which nothing is known is absent.
 
         Raises:
             BatchError: the batch system did not answer, or not in whole.
         """
 
-    def cancel(self, id: str) -> None:
+    def cancel(self, id: str) -> Waiting[None]:
         """Ends a batch job; one that has ended is no error.
 
         Raises:

@@ -108,11 +108,9 @@ class Loop:
         """Handle what is known, then wait for something to happen."""
         while self._events and not self._finished:
             events, self._events = self._events, []
-            for event in events:
-                if isinstance(event, PlannedEvent):
-                    self._plans_on_the_way -= 1
-                for action in self._scheduler.advance(event):
-                    self._perform(action)
+            self._plans_on_the_way -= sum(isinstance(event, PlannedEvent) for event in events)
+            for action in self._scheduler.advance(*events):
+                self._perform(action)
             self._start_prepared()
             self._maybe_replan()
         if self._finished:
@@ -125,8 +123,8 @@ class Loop:
 
     def _patience(self) -> float:
         """Seconds to wait at most."""
-        waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
-        return min(w for w in waits if w is not None)
+        often = self._observer.refresh_seconds
+        return min(1.0 if often is None else often, LATE_PAUSE if self._late else 1.0)
 
     def _heed_stops(self) -> None:
         while self._told_stops < self._stops:
@@ -140,11 +138,6 @@ class Loop:
                 more = f": {running} will end, no new ones start (interrupt again to kill them)"
                 self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
-
-    def meanwhile(self) -> bool:
-        """To be called while something else is waited for; whether the user is to be heard first."""
-        self._keep_beating(time.monotonic())
-        return self._stops > self._told_stops
 
     def _keep_beating(self, now: float) -> None:
         if now - self._beat_at >= self._beat_seconds:
@@ -221,6 +214,7 @@ class Loop:
 
     def _prepare(self, start: Start) -> None:
         job = self.book.plan.jobs[start.job]
+        rule, label = job.rule, job.label
         reasons = self.book.plan.reasons[start.job]
         reason = str(reasons[0]) if reasons else ""
         try:
@@ -230,27 +224,18 @@ class Loop:
             message = self._workshop.message(self.planned, job, start.attempt, start.slot)
         except (FlowrulesError, OSError) as error:
             self._observer.job_ended(
-                JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=start.attempt)
+                JobEnded(job.id, label, rule.name, False, 1, error=text_of(error), attempt=start.attempt)
             )
             self.result.failed.append(job.id)
             self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
             return
-        record = attempt.record
-        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(job.rule))
-        self._store.started(job.outputs, job.rule.name, record.wildcards, start.attempt, record.run)
+        record, command = attempt.record, attempt.order.command or f"{attempt.order.action.kind} of rule {rule.name}"
+        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(rule))
+        self._store.started(job.outputs, rule.name, record.wildcards, start.attempt, record.run)
         self._to_start.append(attempt)
+        slot = start.slot
         self._observer.job_started(
-            JobStarted(
-                job.id,
-                job.label,
-                job.rule.name,
-                start.attempt,
-                start.slot.cores,
-                start.slot.gpus,
-                reason,
-                attempt.order.command or f"{attempt.order.action.kind} of rule {job.rule.name}",
-                message,
-            )
+            JobStarted(job.id, label, rule.name, start.attempt, slot.cores, slot.gpus, reason, command, message)
         )
 
     def _start_prepared(self) -> None:
@@ -326,8 +311,8 @@ class Loop:
     def _conclude(self, job: Job, number: int, record: Record) -> None:
         """What follows from an attempt of a job that ended."""
         ok = record.status == "done"
-        retries = self._intake.retries(self.planned, job)
-        will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
+        will_retry = not (ok or record.status == "killed" or self._stops)
+        will_retry = will_retry and number <= self._intake.retries(self.planned, job)
         next_need = None
         if will_retry:
             try:

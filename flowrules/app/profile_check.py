@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "local": (),
     "ssh": ("ssh",),
     "mpiexec": ("mpiexec",),
+    "srun": ("srun",),
     "parallel": ("parallel", "ssh"),
 }
 """What each batch system and launcher is spoken to with."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from flowrules.app.finishing import Promised, discard, finish
+from flowrules.app.runner_ranks import Starter
 from flowrules.errors import FlowrulesError
-from flowrules.execute.agents import installed_flavour
-from flowrules.execute.launchers import Flavour, mpirun, ranges
+from flowrules.execute.launchers import ranges
 from flowrules.model.agent import TaskEnded
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Slot
@@ -66,6 +65,7 @@ class Bench:
         self._left = {output.path: output for end in before for output in end.record.outputs}
         self._spec = spec
         self._disk = disk
+        self._starter = Starter(spec)
 
     def expecting(self, task: Task) -> Task:
         """A task that waits for files of other blocks to look as these left them."""
@@ -142,32 +142,10 @@ class Bench:
         env["FLOWRULES_NODES"] = ",".join(slot.nodes)
         env["FLOWRULES_GPUS"] = ",".join(slot.gpus)
         env["FLOWRULES_SLOT"] = str(work.number)
-        env["FLOWRULES_MPIRUN"] = self._mpirun(task, slot)
+        env["FLOWRULES_MPIRUN"] = self._starter.text(task, slot)
         if self._spec.node.gpu_variable:
             env[self._spec.node.gpu_variable] = ",".join(slot.gpus)
         return {**env, **task.env}
-
-    def _mpirun(self, task: Task, slot: Slot) -> str:
-        """The launch command of a task, whose ranks its own variables tell; "" where one rank is all."""
-        nodes = slot.nodes
-        ppn = _count(task.env.get("FLOWRULES_RANKS_PER_NODE", "")) or 1
-        if ranks := _count(task.env.get("FLOWRULES_RANKS", "")):
-            ppn = -(-ranks // len(nodes))
-        threads = _count(task.env.get("FLOWRULES_THREADS_PER_RANK", ""))
-        threads = threads or max(1, slot.cores // (len(nodes) * ppn))
-        if len(nodes) * ppn <= 1:
-            return ""
-        if self._spec.launcher == "local":  # its nodes are all this machine
-            return mpirun(self._flavour, nodes[:1], ppn=ppn * len(nodes), threads=threads)
-        return mpirun(self._flavour, nodes, ppn=ppn, threads=threads)
-
-    @cached_property
-    def _flavour(self) -> Flavour:
-        """Whose `mpiexec` there is; where none is found, the job's own attempt to start it will say so."""
-        try:
-            return installed_flavour()
-        except ValueError:
-            return "hydra"
 
     # ── after ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,8 +206,3 @@ def _inputs_of(task: Task) -> list[str]:
     order = {known.path: at for at, known in enumerate(task.draft.inputs)}
     paths = dict.fromkeys([*(wanted.path for wanted in task.inputs), *task.made])
     return sorted(paths, key=lambda path: order.get(path, len(order)))
-
-
-def _count(text: str) -> int:
-    """A whole number in a variable; 0 where there is none."""
-    return int(text) if text.isascii() and text.isdigit() else 0

@@ -41,6 +41,7 @@ from flowrules.record.owner import Owner
 from flowrules.record.store import Store
 from flowrules.schedule.core import Scheduler
 from flowrules.show.output import Output
+from flowrules.version import __version__
 
 if TYPE_CHECKING:
     from flowrules.app.batch import Campaign
@@ -102,7 +103,7 @@ def execute(
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
         lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if request.batch is None and os.path.isdir(f"{STATE_FOLDER}/blocks"):
-            from flowrules.app.batch import refuse_beside_blocks
+            from flowrules.app.beside import refuse_beside_blocks
 
             refuse_beside_blocks()
         if lock.previous is not None and lock.previous.run:
@@ -176,7 +177,9 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
         from flowrules.app.batch import campaign_loop
 
         loop = campaign_loop(campaign, setting, executor)
-    store.begin_run(setting.run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
+    owner = lock.owner
+    info = {"command": owner.command, "host": owner.host, "user": owner.user, "version": __version__}
+    store.begin_run(setting.run_id, time.time(), info)
     run_hooks(workflow, "start", observer)
     with _signals(loop, executor):
         result = loop.run()
@@ -184,6 +187,7 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
     ok = not (result.failed or result.blocked or result.stranded or result.interrupted)
     run_hooks(workflow, "success" if ok else "error", observer)
     counts = {"done": len(result.done), "failed": len(result.failed), "blocked": len(result.blocked)}
+    counts |= {"left": len(result.stranded), "interrupted": int(result.interrupted)}
     store.end_run(setting.run_id, time.time(), counts)
     return result, loop.book.plan
 

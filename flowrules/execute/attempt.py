@@ -75,6 +75,17 @@ def open_log(order: Order) -> int:
         raise CannotStart(f"the log cannot be written: {why}") from error
 
 
+def why_no_log(order: Order) -> str:
+    """Why something else could not open the log of an order, in the words of `open_log`."""
+    try:
+        log = open_log(order)
+    except CannotStart as error:
+        return str(error)
+    if log >= 0:
+        os.close(log)
+    return "the log cannot be written: it could not be opened"
+
+
 def remove(files: tuple[str, ...]) -> None:
     """Remove private files."""
     for path in files:

@@ -15,14 +15,15 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from flowrules.execute import machine
-from flowrules.execute.actions import CannotStart, Preparer, Scratch, reason
-from flowrules.execute.attempt import Attempt, State, how, open_log, remove
+from flowrules.execute.actions import NOT_STARTED, CannotStart, Preparer, Scratch, reason
+from flowrules.execute.attempt import Attempt, State, how, open_log, remove, why_no_log
 from flowrules.execute.calls import CallAnswer, call_kind, call_request
 from flowrules.execute.processes import ATTEMPT, RUN, chained, find, group_lives, send, signal_group, sweep
 from flowrules.execute.reactor import Reactor
-from flowrules.execute.slots import Slots
+from flowrules.execute.slots import NO_LOG, Slots
 from flowrules.execute.spawn import Ended, Spawner, reap
 from flowrules.execute.warm import Warm, WarmPool
 from flowrules.jobdoc import VARIABLE
@@ -38,6 +39,8 @@ _HARD = 5.0
 
 _PASSING = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Why a process could not be started that passes when others have ended."""
+
+_GPU_VARIABLES = frozenset(machine.GPU_VARIABLES)
 
 _LEFT_BEHIND = "processes it had left in the background were killed"
 
@@ -61,6 +64,7 @@ class LocalExecutor:
         self._grace = grace
         self._env = {k: v for k, v in os.environb.items() if k not in (ATTEMPT.encode(), VARIABLE.encode())}
         self._env[RUN.encode()] = os.fsencode(chained(RUN, run_id))
+        self._outer = chained(ATTEMPT, "")
         self._spawner = Spawner()
         self._reactor = Reactor(pidfds)
         self._scratch = Scratch()
@@ -93,7 +97,7 @@ class LocalExecutor:
         try:
             if isinstance(order.action, CallAction):
                 self._start_call(order, order.action, now)
-            elif not self._start_in_slot(order, now):
+            elif not (isinstance(order.action, ShellAction) and self._start_in_slot(order, now)):
                 self._start_process(order, now)
         except CannotStart as error:
             cause = error.__cause__
@@ -131,26 +135,22 @@ class LocalExecutor:
         if self._to_warn:  # one look at all processes for all attempts that were killed since the last call
             send(find(self.run_id, self._to_warn), signal.SIGTERM, self.run_id, self._to_warn)
             self._to_warn.clear()
-        end = None if timeout is None else time.monotonic() + timeout
-        pause: float | None = 0.0
+        now = time.monotonic()
+        end = None if timeout is None else now + timeout
         while True:
-            self._reactor.poll(pause)
-            next_look = self._attend()
-            woken = self._reactor.take_wake()
-            if self._done or woken:
-                break
-            now = time.monotonic()
-            if end is None:
-                if not self._running:
-                    break
-                pause = None
-            else:
-                pause = end - now
-                if pause <= 0:
-                    break
-            if next_look is not None:
+            pause = None if end is None else max(0.0, end - now)
+            next_look = self._attend(now)
+            if self._done or (end is None and not self._running):
+                pause = 0.0
+            elif next_look is not None:
                 rest = max(0.0, next_look - now)
                 pause = rest if pause is None else min(pause, rest)
+            self._reactor.poll(pause)
+            now = time.monotonic()
+            if self._timed or self._to_sweep:
+                self._attend(now)
+            if self._reactor.take_wake() or self._done or (not self._running if end is None else now >= end):
+                break
         while self._done and self._put_off and self._begin(self._put_off.popleft()):
             pass
         done, self._done = self._done, []
@@ -172,7 +172,7 @@ class LocalExecutor:
         end = time.monotonic() + _HARD
         while self._running and time.monotonic() < end:
             self._reactor.poll(0.05)
-            self._attend()
+            self._attend(time.monotonic())
         self._reactor.close()
         self._spawner.close()
         self._scratch.close()
@@ -199,7 +199,7 @@ class LocalExecutor:
 
     def _start_call(self, order: Order, action: CallAction, now: float) -> None:
         attempt = Attempt(order, 0, now)
-        marks = {ATTEMPT: chained(ATTEMPT, attempt.name)}
+        marks = {ATTEMPT: self._mark(attempt.name)}
         request, attempt.files = call_request(order, action, marks, self._folder, self._scratch)
         try:
             self._hand(attempt, request)
@@ -225,35 +225,32 @@ class LocalExecutor:
         self._pool.send(
             worker,
             request,
-            lambda line: self._call_answered(attempt, line),
-            lambda ended: self._worker_ended(attempt, ended),
+            partial(self._call_answered, attempt),
+            partial(self._worker_ended, attempt),
         )
 
     def _start_in_slot(self, order: Order, now: float) -> bool:
         """Run a command in a warm shell, if it suits; whether it does."""
-        if not isinstance(order.action, ShellAction) or not self._slots.suits(order):
+        slots = self._slots
+        if not slots.suits(order):
             return False
+        kind = slots.kind(order, lambda: self._preparer.program(order.shell[0], order))
         attempt = Attempt(order, 0, now, in_slot=True)
-        request = self._slots.request(order, chained(ATTEMPT, attempt.name))
-        kind = self._slots.kind(order, self._preparer.program(order.shell[0], order))
-        if request is None or not self._slots.worth_a_slot(kind):
+        request = None if kind is None else slots.request(order, self._mark(attempt.name))
+        if kind is None or request is None:
             return False
-        log = open_log(order)  # tried here, where a failure can be told; the slot opens it again
-        if log >= 0:
-            os.close(log)
-        attempt.warm = self._pool.take(kind.key) or self._pool.start(kind, -1)
+        slot = attempt.warm = self._pool.take(kind.key) or self._pool.start(kind, -1)
         self._running[order.job] = attempt
-        self._pool.send(
-            attempt.warm,
-            request,
-            lambda line: self._slot_answered(attempt, line),
-            lambda ended: self._slot_ended(attempt, ended),
-        )
+        self._pool.send(slot, request, partial(self._slot_answered, attempt), partial(self._slot_ended, attempt))
         return True
+
+    def _mark(self, name: str) -> str:
+        """What the processes of an attempt carry in their environment."""
+        return self._outer + name
 
     def _environment(self, order: Order, more: Mapping[str, str]) -> dict[bytes, bytes]:
         env = self._env.copy()
-        env[ATTEMPT.encode()] = os.fsencode(chained(ATTEMPT, f"J{order.job}.{order.attempt}"))
+        env[ATTEMPT.encode()] = os.fsencode(self._mark(f"J{order.job}.{order.attempt}"))
         for variables in (order.env, more):
             for name, value in variables.items():
                 env[os.fsencode(name)] = os.fsencode(value)
@@ -278,8 +275,12 @@ class LocalExecutor:
             self._timed[attempt] = None
 
     def _slot_answered(self, attempt: Attempt, line: bytes) -> None:
-        slot = attempt.warm
+        slot, order = attempt.warm, attempt.order
         assert slot is not None
+        if line == NO_LOG:
+            now = time.time()
+            attempt.outcome = Outcome(order.job, order.attempt, NOT_STARTED, why_no_log(order), attempt.started, now)
+            return
         exit = int(line)
         if attempt.stopped and exit > 128:
             exit = 128 - exit  # a shell cannot tell a signal from a status, but here it was ours
@@ -340,11 +341,10 @@ class LocalExecutor:
         if not signal_group(attempt.pid, signal.SIGKILL) and attempt.warm is not None and not attempt.gone:
             signal_group(attempt.warm.pid, signal.SIGKILL)
 
-    def _attend(self) -> float | None:
+    def _attend(self, now: float) -> float | None:
         """Move attempts whose time has come; returns when to look again."""
-        now = time.monotonic()
         soonest = self._pool.kill_late(now)
-        for attempt in list(self._timed):
+        for attempt in list(self._timed) if self._timed else ():
             look = self._attend_to(attempt, now)
             if look is not None:
                 soonest = look if soonest is None else min(soonest, look)
@@ -376,8 +376,9 @@ class LocalExecutor:
 
     def _finish(self, attempt: Attempt) -> None:
         """The group of an attempt is empty; where it matters, who left it is looked for before it is reported."""
-        self._timed.pop(attempt, None)
-        if attempt.stopped or any(name in attempt.order.env for name in machine.GPU_VARIABLES):
+        if self._timed:
+            self._timed.pop(attempt, None)
+        if attempt.stopped or not _GPU_VARIABLES.isdisjoint(attempt.order.env):
             self._to_sweep.append(attempt)
         else:
             self._report(attempt)
@@ -403,5 +404,6 @@ class LocalExecutor:
             error = f"{outcome.error}; {attempt.note}" if outcome.error else attempt.note
             outcome = replace(outcome, error=error)
         del self._running[attempt.order.job]
-        remove(attempt.files)
+        if attempt.files:
+            remove(attempt.files)
         self._done.append(outcome)

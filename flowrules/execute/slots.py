@@ -4,16 +4,17 @@ A process of its own gives exact figures of memory and CPU, and a subshell diffe
 So a slot is used where it pays and cannot be told from a fresh shell: for the default shell, for rules whose attempts
 so far were short, and for plain text.
 
-A slot reads requests on descriptor 3: 8 digits, the number of characters that follow; 4 digits, the length of the
-prologue; the prologue, the command. It writes the process group of the job on descriptor 4, and the exit status on 3.
+A slot reads requests on descriptor 3: three lengths of 8, 4 and 4 characters (of the rest; of the log's name and of the
+job's mark, with which the rest begins), then log, mark, and command. It writes the process group of the job on
+descriptor 4, and the exit status on 3; before that the word `log` where the log could not be opened.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from shlex import quote
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from flowrules.execute.processes import ATTEMPT
 from flowrules.execute.warm import LONGEST_REQUEST, Kind, Warm
@@ -21,17 +22,24 @@ from flowrules.model.order import Order
 
 STRICT_BASH = ("bash", "-euo", "pipefail")
 
+NO_LOG = b"log"
+"""What a slot says of a job whose log could not be opened."""
+
 # one line, so that messages of bash count the lines of a command as those of a fresh shell do
 _LOOP = (
-    "set -m; "
-    'while IFS= read -r -u 3 -N 8 __flowrules_n && IFS= read -r -u 3 -N "$__flowrules_n" __flowrules_t; do '
-    '( eval "${__flowrules_t:4:${__flowrules_t:0:4}}"; eval "${__flowrules_t:4+${__flowrules_t:0:4}}" ); '
+    f"set -m; export {ATTEMPT}; "
+    "while IFS= read -r -u 3 -N 16 __flowrules_n && IFS= read -r -u 3 -N ${__flowrules_n:0:8} __flowrules_t; do "
+    "( echo $BASHPID >&4; "
+    'exec >>"${__flowrules_t:0:${__flowrules_n:8:4}}" 2>&1 3>&- 4>&- || { echo log >&3; exit 1; }; '
+    f"{ATTEMPT}=${{__flowrules_t:${{__flowrules_n:8:4}}:${{__flowrules_n:12}}}}; set +m -euo pipefail; "
+    'eval "${__flowrules_t:${__flowrules_n:8:4}+${__flowrules_n:12}}" ); '
     "echo $? >&3; done"
 )
 
 _TELLING = re.compile(
     r"\$[$_-]|\$\{[!$_-]|PPID|BASH|SECONDS|RANDOM|__flowrules|"
-    r"\bset\s+-\w*x|xtrace|\b(?:jobs|fg|bg|disown|coproc|times|caller|history|suspend|logout)\b"
+    r"\bset\s+-\w*x|xtrace|\b(?:set|declare|typeset)\s*(?:[;|&)>\n]|$)|\b(?:declare|typeset|local|readonly)\s+-\w*p|"
+    r"\b(?:jobs|fg|bg|disown|coproc|times|caller|history|suspend|logout|compgen)\b"
 )
 """Text by which a command might notice where it runs."""
 
@@ -40,6 +48,20 @@ _SHORT = 0.25
 
 _MEASURED = 50
 """Every so many attempts of a rule one runs in a process of its own, so that its memory is known."""
+
+_MANY = 1_000
+"""Attempts of a rule after which they are measured a tenth as often."""
+
+
+@dataclass(slots=True)
+class _Habit:
+    """What is known of a rule: its attempts, the running mean of their seconds, and the kind of slot asked for last."""
+
+    attempts: int = 0
+    mean: float = 0.0
+    env: Mapping[str, str] | None = None
+    directory: str = ""
+    kind: Kind | None = None
 
 
 class Slots:
@@ -51,42 +73,48 @@ class Slots:
 
     def __init__(self, environ: Mapping[bytes, bytes]) -> None:
         self._usable = b"BASH_ENV" not in environ and os.path.isdir("/proc/self")
-        self._attempts: dict[str, int] = {}
-        self._mean: dict[str, float] = {}
+        self._habits: dict[str, _Habit] = {}
         self._asked: set[tuple[object, ...]] = set()
 
     def learn(self, order: Order, seconds: float) -> None:
         """An attempt of a shell command took so long."""
-        rule = _rule_of(order)
-        self._attempts[rule] = self._attempts.get(rule, 0) + 1
-        mean = self._mean.get(rule)
-        self._mean[rule] = seconds if mean is None else 0.7 * mean + 0.3 * seconds
+        habit = self._habits.get(order.rule)
+        if habit is None:
+            habit = self._habits[order.rule] = _Habit()
+        habit.mean = seconds if not habit.attempts else 0.7 * habit.mean + 0.3 * seconds
+        habit.attempts += 1
 
     def suits(self, order: Order) -> bool:
         """Whether a command is better run in a slot."""
-        if not self._usable or order.shell != STRICT_BASH:
+        habit = self._habits.get(order.rule)
+        if habit is None or habit.mean > _SHORT or order.shell != STRICT_BASH or not self._usable:
             return False
-        rule = _rule_of(order)
-        mean = self._mean.get(rule)
-        if mean is None or mean > _SHORT or self._attempts[rule] % _MEASURED == 0:
-            return False
+        every = _MEASURED if habit.attempts <= _MANY else 10 * _MEASURED
         command = order.command
-        if len(command) > LONGEST_REQUEST // 2 or not command.isascii() or _TELLING.search(command):
+        if not habit.attempts % every or len(command) > LONGEST_REQUEST // 2 or not command.isascii():
             return False
-        return "\0" not in command
+        return "\0" not in command and _TELLING.search(command) is None
 
-    def kind(self, order: Order, bash: str) -> Kind:
-        """The slot a command needs: one with its variables."""
+    def kind(self, order: Order, find: Callable[[], str]) -> Kind | None:
+        """The slot a command needs: one with its variables; None where nobody asked for such a one before.
+
+        One job's own variables are not worth a slot. Orders of a rule mostly share one mapping of variables.
+
+        Args:
+            find: where bash is.
+        """
+        habit = self._habits.setdefault(order.rule, _Habit())
+        if habit.env is order.env and habit.directory == order.directory and habit.kind is not None:
+            return habit.kind
+        bash = find()
         key = ("slot", bash, order.directory, *sorted(order.env.items()))
+        if key not in self._asked:
+            self._asked.add(key)
+            return None
         argv = (bash, "--noprofile", "--norc", "-c", _LOOP, bash)
-        return Kind(key, argv, order.env, order.directory, side=True)
-
-    def worth_a_slot(self, kind: Kind) -> bool:
-        """Whether a kind of slot was asked for before: one job's own variables are not worth starting one."""
-        if kind.key in self._asked:
-            return True
-        self._asked.add(kind.key)
-        return False
+        kind = habit.kind = Kind(key, argv, order.env, order.directory, side=True)
+        habit.env, habit.directory = order.env, order.directory
+        return kind
 
     def request(self, order: Order, attempt: str) -> bytes | None:
         """What to send; None where it cannot be said in plain text.
@@ -94,38 +122,31 @@ class Slots:
         Args:
             attempt: the mark of the job's processes.
         """
-        prologue = (
-            f"echo $BASHPID >&4; exec 3>&- 4>&- >>{quote(order.log or os.devnull)} 2>&1; "
-            f"export {ATTEMPT}={quote(attempt)}; set +m -euo pipefail"
-        )
-        text = f"{len(prologue):4d}{prologue}{order.command}"
-        if len(text) >= LONGEST_REQUEST or not prologue.isascii():
+        log = order.log or os.devnull
+        text = f"{log}{attempt}{order.command}"
+        if len(text) >= LONGEST_REQUEST or len(log) > 9999 or "\0" in log or not text.isascii():
             return None
-        return f"{len(text):08d}{text}".encode("ascii")
+        return f"{len(text):8d}{len(log):4d}{len(attempt):4d}{text}".encode("ascii")
 
     def job_group(self, slot: Warm) -> int:
         """The process group of the job a slot was given last; 0 where it has not begun, or was asked for before."""
         try:
-            lines = os.read(slot.side, 1 << 16).split()
+            said = os.read(slot.side, 1 << 16)
         except OSError:
             return 0
-        return int(lines[-1]) if lines else 0
+        return int(said.split()[-1]) if said else 0
 
     def cpu(self, slot: Warm) -> float:
         """CPU seconds of a slot's jobs since this was asked last; the kernel tells hundredths."""
         try:
-            with open(f"/proc/{slot.pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
+            if slot.accounts < 0:
+                slot.accounts = os.open(f"/proc/{slot.pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            fields = os.pread(slot.accounts, 1024, 0).rpartition(b")")[2].split(None, 15)
+            now = (int(fields[13]) + int(fields[14])) / _TICKS
+        except (OSError, IndexError):
             return 0.0
-        now = (int(fields[13]) + int(fields[14])) / _TICKS
         before, slot.spent = slot.spent, now
         return round(now - before, 6)
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def _rule_of(order: Order) -> str:
-    rule = order.document.get("rule")
-    return rule if isinstance(rule, str) else order.label.partition(" ")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -95,6 +95,19 @@ class SchedJob:
     held: tuple[str, int] | None = None
     limit: float | None = None
 
+    def numbered(self, id: int, needs: Iterable[int]) -> SchedJob:
+        """The same job for a block that has numbers of its own: what only concerns the driver is left out."""
+        return SchedJob(
+            id,
+            tuple(needs),
+            self.check,
+            self.need,
+            self.priority,
+            self.expected,
+            group=self.group,
+            limit=self.limit,
+        )
+
 
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,7 +133,7 @@ class Checked:
     demand: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Ended:
     """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command).
 
@@ -225,7 +238,7 @@ class Check:
     job: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Start:
     """Start an attempt (counted from 1) of a job in a slot."""
 

@@ -11,13 +11,13 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """Variables by which numerical libraries learn how many threads they may start."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, though nobody changes them: that makes them four times as slow to make
 class Order:
     """One attempt of a job, complete: an executor needs nothing else.
 
     Attributes:
         job, attempt: which one.
-        label: name for people.
+        rule: name of its rule.
         action: what to do; for `shell` the text is ``command``.
         command: rendered shell text; "" for other actions.
         shell: the interpreter with its options, such as ``("bash", "-euo", "pipefail")``.
@@ -32,7 +32,7 @@ class Order:
 
     job: int
     attempt: int
-    label: str
+    rule: str
     action: ShellAction | ScriptAction | RunAction | CallAction | TemplateAction
     command: str = ""
     shell: tuple[str, ...] = ("bash", "-euo", "pipefail")
@@ -43,7 +43,7 @@ class Order:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How an attempt ended.
 

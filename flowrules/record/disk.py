@@ -137,24 +137,26 @@ class Disk:
 
     def forget(self, paths: Iterable[str]) -> None:
         """End the snapshot for these paths, for all that lies below them, and for the folders they lie in."""
+        stamps, digests, folders, trees = self._stamps, self._digests, self._folders, self._trees
         for path in paths:
-            self._stamps.pop(path, None)
-            self._digests.pop(path, None)
-            if path in self._folders or path in self._trees:
+            stamps.pop(path, None)
+            digests.pop(path, None)
+            if path in folders or path in trees:
                 self._forget_below(path)
-            child, name = _split(path)
+            child = path
             while True:
-                self._trees.pop(child, None)
-                self._stamps.pop(child, None)
-                folder = self._folders.get(child)
+                child, slash, name = child.rpartition("/")
+                child = child or ("/" if slash else ".")
+                trees.pop(child, None)
+                stamps.pop(child, None)
+                folder = folders.get(child)
                 if folder is not None:
                     if folder.exists is False:
-                        del self._folders[child]
+                        del folders[child]
                     elif folder.names is not None:
                         folder.names[name] = "?"
-                if child in _TOPS:
+                if child == "." or child == "/":
                     break
-                child, name = _split(child)
 
     def refresh(self) -> None:
         """End the snapshot: everything is looked at anew."""

@@ -22,6 +22,7 @@ class Pool:
         self.custom = [millionths(capacity.limits[name]) for name in sorted(capacity.limits)]
         self.gpus = _Gpus(len(capacity.gpus))
         self._kept: Shape | None = None
+        self._slots: dict[int, Slot] = {}  # those without GPUs, by their cores
 
     def shape(self, need: Need) -> Shape:
         shape = shape_of(need, self._limits)
@@ -52,7 +53,7 @@ class Pool:
                 shape.cores <= self.cores
                 and shape.memory <= self.memory
                 and (not (shape.gpus or shape.share) or self.gpus.fits(shape.gpus, shape.share))
-                and all(amount <= self.custom[i] for i, amount in shape.custom)
+                and (not shape.custom or all(amount <= self.custom[i] for i, amount in shape.custom))
             )
         if shape.cores > self.cores - reserved.cores:
             return False
@@ -72,7 +73,10 @@ class Pool:
         self.memory -= shape.memory
         for i, amount in shape.custom:
             self.custom[i] -= amount
-        gpus = self.gpus.take(shape.gpus, shape.share) if shape.gpus or shape.share else ()
+        if not (shape.gpus or shape.share):
+            slot = self._slots.get(shape.cores) or self._slots.setdefault(shape.cores, Slot(shape.cores))
+            return Grant(shape), slot
+        gpus = self.gpus.take(shape.gpus, shape.share)
         return Grant(shape, gpus), Slot(shape.cores, tuple(self.capacity.gpus[i] for i in gpus))
 
     def give(self, grant: Grant) -> None:

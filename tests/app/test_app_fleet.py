@@ -12,12 +12,13 @@ from flowrules.app.fleet import Fleet
 from flowrules.app.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.profiles import open_profile
 from flowrules.errors import BatchError
-from flowrules.execute.batch.patience import Manners, Patient
+from flowrules.execute.batch.patience import Manners, Patient, finish
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.block import Task, TaskEnd
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.events import Need
 from flowrules.model.record import Record
+from flowrules.ports import Waiting
 from flowrules.record.messages import Closed, Ended, Started
 from flowrules.record.spool_runner import RunnerFolder
 
@@ -33,21 +34,31 @@ class Machine:
         self.submitted: list[str] = []
         self.cancelled: list[str] = []
         self.fails: BatchError | None = None
+        self.hangs = False
 
-    def submit(self, script: str, name: str) -> str:
+    def takes(self) -> Waiting[None]:
+        """What a command takes."""
+        while self.hangs:
+            yield 0.5
+
+    def submit(self, script: str, name: str) -> Waiting[str]:
+        yield from self.takes()
         if self.fails is not None:
             raise self.fails
         self.submitted.append(name)
         self.jobs[f"{len(self.submitted)}.m"] = QUEUED
         return f"{len(self.submitted)}.m"
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
+        yield from self.takes()
         return [f"{n + 1}.m" for n, known in enumerate(self.submitted) if known == name]
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
+        yield from self.takes()
         return {id: self.jobs[id] for id in ids if id in self.jobs}
 
-    def cancel(self, id: str) -> None:
+    def cancel(self, id: str) -> Waiting[None]:
+        yield from self.takes()
         if self.fails is not None:
             raise self.fails
         self.cancelled.append(id)
@@ -157,7 +168,7 @@ def test_a_block_that_was_only_half_made_is_none(yard):
 
 def test_a_driver_that_died_at_its_submission_does_not_submit_twice(yard):
     block = yard.block(task("1J1.1"))
-    yard.machine.submit("", f"fr-c-{block}")  # and nobody wrote down the answer
+    finish(yard.machine.submit("", f"fr-c-{block}"))  # and nobody wrote down the answer
     yard.driver().attach()
     yard.news(5)
     assert yard.machine.submitted == [f"fr-c-{block}"]
@@ -260,3 +271,31 @@ def test_a_block_keeps_its_last_grant_under_the_next_driver(yard):
     yard.fleet.grant(block, 7)
     yard.driver().attach()
     assert yard.fleet.running_of(block) == 7
+
+
+def test_while_a_command_hangs_blocks_are_read_and_fed(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    yard.machine.hangs = True
+    other = yard.block(task("1J2.1"))
+    with yard.runner(block) as runner:
+        runner.write(done("1J1.1"))
+        runner.flush()
+        assert len(of(yard.news(1), TaskEnded)) == 1
+        yard.fleet.hand(block, [task("1J3.1")])
+        assert any("1J3.1" in str(message) for message in runner.inbox())
+        assert yard.news(60) == [], "and nothing is concluded of what is not known"
+        yard.machine.hangs = False
+        yard.news(10)
+    assert [name.rsplit("-")[-1] for name in yard.machine.submitted] == [block, other], "each once"
+
+
+def test_who_leaves_waits_for_no_answer(yard):
+    yard.machine.hangs = True
+    block = yard.block(task("1J1.1"))
+    yard.news(3)
+    yard.fleet.leave()
+    yard.machine.hangs = False
+    yard.driver().attach()
+    yard.news(10)
+    assert yard.machine.submitted == [f"fr-c-{block}"], "what became of it is found out by the next"

@@ -232,24 +232,48 @@ def test_what_ran_on_a_lost_node_goes_back_when_it_is_known_to_be_dead(tmp_path)
     driver.close()
 
 
+GPU_NODE = NodeShape(4, gpus=(GpuSlot("0", (2, 3)), GpuSlot("1", (0, 1))), gpu_variable="CUDA_VISIBLE_DEVICES")
+
+
 @pytest.mark.parametrize(
     ("launcher", "nodes", "env", "wanted"),
     [
-        ("ssh", ("a", "b"), {"RANKS_PER_NODE": "4"}, "mpiexec -n 8 -ppn 4 -hosts a,b"),
-        ("ssh", ("a", "b"), {"RANKS": "3"}, "mpiexec -n 4 -ppn 2 -hosts a,b"),
-        ("ssh", ("a", "b"), {}, "mpiexec -n 2 -ppn 1 -hosts a,b"),
-        ("ssh", ("a",), {"RANKS": "3"}, "mpiexec -n 3"),
+        ("ssh", ("a", "b"), {"RANKS_PER_NODE": "4"}, "exec mpiexec -n 8 -ppn 4 -hosts a,b "),
+        ("ssh", ("a", "b"), {"RANKS": "3"}, "exec mpiexec -n 3 -ppn 2 -hosts a,b "),
+        ("ssh", ("a", "b"), {}, "exec mpiexec -n 2 -ppn 1 -hosts a,b "),
+        ("ssh", ("a",), {"RANKS": "3"}, "exec mpiexec -n 3 -ppn 3 -hosts a "),
         ("ssh", ("a",), {"RANKS": "many"}, ""),
-        ("local", ("a", "b"), {"RANKS": "4"}, "mpiexec -n 4"),
+        ("local", ("a", "b"), {"RANKS": "4"}, "exec mpiexec -n 4 "),
+        (
+            "srun",
+            ("a", "b"),
+            {"RANKS_PER_NODE": "2"},
+            "--ntasks=4 --ntasks-per-node=2 --cpus-per-task=1 --cpu-bind=cores ",
+        ),
+        ("srun", ("a",), {"RANKS": "2"}, " flowrules-rank CUDA_VISIBLE_DEVICES 2 0,1 0-1 0,1 2-3 "),
+        (
+            "ssh",
+            ("a", "b"),
+            {"RANKS": "4", "GPUS_PER_RANK": "1"},
+            " flowrules-rank CUDA_VISIBLE_DEVICES 2 0 2-3 1 0-1 ",
+        ),
+        (
+            "local",
+            ("a", "b"),
+            {"RANKS": "4", "GPUS_PER_RANK": "0.5", "THREADS_PER_RANK": "1"},
+            " flowrules-rank CUDA_VISIBLE_DEVICES 2 0 2 0 3 ",
+        ),
     ],
 )
 def test_a_task_is_told_how_to_start_its_ranks(monkeypatch, launcher, nodes, env, wanted):
     monkeypatch.setenv("PATH", "/nonexistent")  # as where no `mpiexec` says whose it is
-    made = task(1, env={f"FLOWRULES_{name}": value for name, value in env.items()})
-    slot = Slot(4, nodes=nodes)
-    bench = Bench(replace(SPEC, launcher=launcher), Disk("."))
+    need = Need(4, nodes=len(nodes) - 1 and 2)
+    made = task(1, env={f"FLOWRULES_{name}": value for name, value in env.items()}, need=need)
+    slot = Slot(4, ("0", "1"), nodes=nodes, cpus=(0, 1, 2, 3))
+    bench = Bench(replace(SPEC, launcher=launcher, node=GPU_NODE), Disk("."))
     work = Work(made, slot, nodes[0], 0, draft_of(made, slot, nodes[0]), 0.0)
-    assert bench.environment(work)["FLOWRULES_MPIRUN"] == wanted
+    text = bench.environment(work)["FLOWRULES_MPIRUN"]
+    assert wanted in text if wanted else text == ""
 
 
 # ── clocks ───────────────────────────────────────────────────────────────────────────────────────────────────────

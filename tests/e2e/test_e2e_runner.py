@@ -524,7 +524,7 @@ def test_a_task_of_several_nodes_is_told_its_hosts_and_how_to_start_ranks(block)
     )
     b.start(FLOWRULES_NODES="n0,n1")
     b.until(lambda: len(b.ends) == 2)
-    assert b.read("out") == "n0,n1 mpiexec -n 8\n", "both are this machine"
+    assert b.read("out") == 'n0,n1 exec mpiexec -n 8 "$@"\n', "both are this machine"
     assert b.read("one").split() in (["n0"], ["n1"]), "one rank needs no launcher"
 
 

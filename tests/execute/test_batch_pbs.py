@@ -1,14 +1,14 @@
 """PBS: recorded answers and misbehaviour, replayed by fake commands."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
-from batch_box import Commands
+from batch_box import Commands, Prompt
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch import pbs_answers
-from flowrules.execute.batch.commands import Meanwhile
 from flowrules.execute.batch.pbs import Pbs
 from flowrules.execute.batch.slurm import Slurm
 from flowrules.model.batch import BatchState, BatchStatus
@@ -28,7 +28,7 @@ def commands(tmp_path, monkeypatch) -> Commands:
 
 @pytest.fixture
 def pbs() -> Pbs:
-    return Pbs(limit=20.0)
+    return Prompt(Pbs(limit=20.0))
 
 
 # submission
@@ -112,7 +112,7 @@ def test_an_id_that_was_lost(commands, pbs):
 def test_a_command_that_hangs_is_ended(commands):
     for command in ("qsub", "qstat", "qdel", "qselect"):
         commands.says(command, "1.server\n", hangs=True)
-    pbs = Pbs(limit=0.3)
+    pbs = Prompt(Pbs(limit=0.3))
     for call in (
         lambda: pbs.submit(SCRIPT, "b"),
         lambda: pbs.status(["1.server"]),
@@ -128,12 +128,16 @@ def test_a_command_that_hangs_is_ended(commands):
 def test_who_asks_a_command_that_hangs_does_other_things_and_may_give_it_up(commands, system):
     for command in ("qsub", "sbatch"):
         commands.says(command, hangs=True)
-    looks = []
-    meanwhile = Meanwhile(lambda: looks.append(1) or len(looks) == 2)
-    with pytest.raises(BatchError, match="was not waited for any longer") as error:
-        system(limit=1000, meanwhile=meanwhile).submit(SCRIPT, "b")
-    assert not error.value.final, "it may have arrived"
-    assert len(looks) == 2
+    steps = system(limit=1000).submit(SCRIPT, "b")
+    waits = [next(steps) for _ in range(20)]
+    assert all(0 < wait <= 0.2 for wait in waits), "it comes back again and again"
+    while not commands.running():
+        next(steps)
+        time.sleep(0.01)
+    (pid,) = commands.running()
+    steps.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_a_machine_without_pbs(commands, pbs):

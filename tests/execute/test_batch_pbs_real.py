@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from batch_box import has_command
+from batch_box import Prompt, has_command
 
 from flowrules.errors import BatchError
 from flowrules.execute.batch.pbs import Pbs
@@ -34,7 +34,7 @@ class TestRealPbs:
     def real(self, tmp_path):
         if why := real_pbs():
             pytest.skip(why)
-        self.pbs = Pbs(directory=str(tmp_path))
+        self.pbs = Prompt(Pbs(directory=str(tmp_path)))
         self.name = f"t{os.getpid()}x{time.monotonic_ns() % 10**6}"
 
     def submit(self, text: str) -> str:

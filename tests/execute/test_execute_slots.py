@@ -139,7 +139,6 @@ def test_what_is_long_or_unknown_or_special_gets_a_process():
     slots.learn(order, 0.01)
     assert slots.suits(order)
     assert not slots.suits(Order(2, 1, "b job", action, "true"))
-    assert not slots.suits(Order(3, 1, "a job", action, "true", document={"rule": "other"}))
     assert not slots.suits(Order(4, 1, "a job", action, "true", shell=("zsh", "-e")))
     assert not Slots({b"BASH_ENV": b"file"}).suits(order)
     slots.learn(order, 60)
