@@ -124,6 +124,8 @@ class Deciding:
         level, levels, stat = self._level[number], self._level, self._judge.files.stat
         cause = Cause.MISSING if level == RUN else Cause.NEEDED
         job, makers = self._jobs[number], self._needs[number]
+        if not makers:
+            return
         if len(makers) != len(job.inputs) or job.waits:  # else each input has a maker of its own, in order
             made = [self._producer[path] for path in job.inputs]
             makers = tuple([_NOBODY if maker is None else maker.id for maker in made])
