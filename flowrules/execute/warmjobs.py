@@ -240,7 +240,9 @@ class SlotJob(_Job):
         assert slot is not None
         attempt.pid = self.jobs.slots.job_group(slot, attempt.number) or attempt.pid
         signal_group(attempt.pid, signal.SIGKILL)
-        if not attempt.stopped:
+        if attempt.pid and ended.exit in (-signal.SIGINT, 128 + signal.SIGINT):
+            ended = ended._replace(exit=-signal.SIGINT)  # of which a shell dies with what it waits for
+        elif not attempt.stopped:
             attempt.note = f"the shell that ran it ended before it did ({how(ended)})"
         self.jobs.host.process_ended(attempt, ended._replace(exit=ended.exit or 1))
 
