@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from flowrules.model.batch import BatchStatus
-from flowrules.model.files import Stamp
-from flowrules.model.order import Order, Outcome
-from flowrules.model.pattern import Pattern
-from flowrules.model.plan import Plan
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
-from flowrules.model.record import Record, Timing
-from flowrules.model.values import Unknown
+if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowrules.model.batch import BatchStatus
+    from flowrules.model.files import Stamp
+    from flowrules.model.order import Order, Outcome
+    from flowrules.model.pattern import Pattern
+    from flowrules.model.plan import Plan
+    from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+    from flowrules.model.record import Record, Timing
+    from flowrules.model.values import Unknown
 
 T = TypeVar("T")
 Waiting: TypeAlias = Generator[float, None, T]

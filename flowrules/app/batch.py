@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flowrules.app.beside import refuse_beside_blocks
-from flowrules.app.campaign import CampaignLoop, Handed
+from flowrules.app.campaign import CampaignLoop
+from flowrules.app.cutoff import Handed
 from flowrules.app.fleet import Fleet
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
@@ -52,6 +53,7 @@ class Campaign:
     Attributes:
         held: for each task that a block of an earlier driver holds, the block and what became of it so far.
         told: names of tasks that ended there.
+        plain: its blocks have no runner (`--submit` with launcher `parallel`).
     """
 
     settings: BatchSettings
@@ -60,6 +62,7 @@ class Campaign:
     held: dict[str, tuple[str, Fate]]
     told: frozenset[str]
     epoch: int
+    plain: bool = False
 
 
 def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
@@ -75,7 +78,8 @@ def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
                 f"the profile `{profile.name}` has no batch system that a sandbox could stand for",
                 "leave out `--sandbox`: its jobs run on this machine anyway",
             )
-        return replace(profile, launcher="local", options={**profile.options, "required": ()})
+        launcher = profile.launcher if settings.alone and profile.launcher == "parallel" else "local"
+        return replace(profile, launcher=launcher, options={**profile.options, "required": ()})
     return profile
 
 
@@ -116,7 +120,7 @@ def hold_blocks(
         lock.number,
         observer.message,
         lock.look,
-        launcher=profile.launcher,
+        launcher="local" if settings.sandbox else profile.launcher,
         hash_limit=request.policy.hash_limit,
         keep_incomplete=request.run.keep_incomplete,
         every=SANDBOX_EVERY if settings.sandbox else EVERY,
@@ -142,7 +146,8 @@ def hold_blocks(
                     store.started(outputs, draft.rule, draft.wildcards, draft.attempt, draft.run)
         store.flush()
         observer.message(_found(found, held))
-    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number)
+    plain = settings.submit and profile.launcher == "parallel"
+    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number, plain)
 
 
 def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) -> str:

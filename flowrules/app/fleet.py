@@ -102,7 +102,7 @@ class Fleet:
     def takes(self, block: str) -> bool:
         """Whether a block may still be handed tasks; one that closes is known here before the loop hears of it."""
         live = self._live.get(block)
-        return live is not None and not live.shut and not live.unwanted
+        return live is not None and not live.shut and not live.unwanted and not live.folder.spec.plain
 
     def plan_of(self, block: str) -> BlockPlan:
         """What was asked for; known until a block is buried."""
@@ -129,11 +129,14 @@ class Fleet:
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
+    def open(
+        self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None, *, plain: bool = False
+    ) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
 
         Args:
             after: submitted blocks that have to be over before; None where a driver stays and sees to that.
+            plain: it gets a script of all its tasks (`write_plain`) instead of a runner.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -143,9 +146,8 @@ class Fleet:
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
         offer = choose(profile, plan.nodes, plan.walltime, taken)
         block = self._next_name()
-        shown, script = self._script(
-            block, offer, after or ()
-        )  # before there is a folder: the profile may lack something
+        # before there is a folder: the profile may lack something
+        shown, script = self._script(block, offer, after or (), plain=plain)
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
@@ -165,23 +167,40 @@ class Fleet:
             python=sys.executable,
             queue=offer.queue.name,
             after=tuple(after or ()),
+            plain=plain,
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
         self._live[block] = Live(folder, plan)
         return block
 
+    def write_plain(self, block: str, tasks: Sequence[Task]) -> None:
+        """Write the script of a block that has no runner, before it is submitted.
+
+        Raises:
+            UsageError, FlowrulesError: as `plain_text`.
+        """
+        from flowrules.app.plain import SCRIPT as PLAIN
+        from flowrules.app.plain import Kept, plain_text
+
+        folder = self._live[block].folder
+        others = [self._live[name].folder for name in folder.spec.after]
+        before = [(other.spec.nonce, other.path) for other in others]
+        kept = Kept(folder.path, before, reach=folder.spec.launcher != "local")
+        write_atomically(f"{folder.path}/{PLAIN}", plain_text(folder.spec, tasks, kept).encode("ascii", "replace"))
+
     def submission(self, block: str) -> str | None:
         """What the batch system calls a block; "" while that is not known, None where it does not take it now."""
         live = self._live.get(block)
         return None if live is None else live.id or (None if live.full else "")
 
-    def _script(self, block: str, offer: Offer, after: Sequence[str]) -> tuple[ScriptBlock, str]:
+    def _script(self, block: str, offer: Offer, after: Sequence[str], *, plain: bool) -> tuple[ScriptBlock, str]:
         path = block_path(self._directory, block)
         name = f"fr-{self._campaign}-{block}"
         depend = ":".join(["afterany", *(self._live[other].id for other in after)]) if after else ""
         shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory, depend)
-        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
+        runner = [sys.executable, "-m", "flowrules", "run-block", path]
+        command = shlex.join(["bash", f"{path}/plain.sh"] if plain else runner)
         return shown, render_script(self._profile, shown, command)
 
     def _next_name(self) -> str:
@@ -275,7 +294,8 @@ class Fleet:
 
     def _withdraw(self, live: Live, now: float) -> None:
         """Take a block that is not wanted any more out of its queue. One that begins meanwhile ends by itself."""
-        if not live.unwanted or not live.id or live.begun or live.withdrawn is not None or now < live.next_at:
+        begun = live.begun and not live.folder.spec.plain  # a plain script does not read that it shall end
+        if not live.unwanted or not live.id or begun or live.withdrawn is not None or now < live.next_at:
             return
         try:
             if live.cancelling is None:
@@ -307,6 +327,8 @@ class Fleet:
         if live.folder.waiting:
             with suppress(StateError):
                 live.folder.retry()
+        if live.scribe is not None:
+            live.scribe.write()
         early, live.early = live.early, []
         for said in (*early, *live.folder.news()):
             found, words = live.hear(said, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -94,6 +94,19 @@ class SchedJob:
     local: bool = False
     held: tuple[str, int] | None = None
     limit: float | None = None
+
+    def numbered(self, id: int, needs: Iterable[int]) -> SchedJob:
+        """The same job for a block that has numbers of its own: what only concerns the driver is left out."""
+        return SchedJob(
+            id,
+            tuple(needs),
+            self.check,
+            self.need,
+            self.priority,
+            self.expected,
+            group=self.group,
+            limit=self.limit,
+        )
 
 
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────

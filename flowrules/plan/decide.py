@@ -6,12 +6,14 @@ States only rise (skip → may run → run), so the spreading ends; its order do
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Reason
 from flowrules.plan.judge import Judge
 
 SKIP, MAY, RUN = 0, 1, 2
+_OTHERWISE = bytes([1, *[0] * 255])
 _DECISIONS = (Decision.SKIP, Decision.MAY, Decision.RUN)
 
 
@@ -23,6 +25,10 @@ class Deciding:
         producer: the chosen maker of each path, None for a source.
         asked: paths the user asks for: missing ones are a reason to run.
         read: paths that expressions ask for: likewise, but a file in a folder may well lack.
+        settled: 1 for jobs that are known to have no reason of their own, 0 for those that are to be judged.
+
+    Attributes:
+        settled: the same after `decide`; a job that was judged by content, which may change unseen, is not settled.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class Deciding:
         asked: Collection[str],
         read: Collection[str],
         judge: Judge,
+        settled: bytes | None = None,
     ) -> None:
         self._jobs = jobs
         self._needs = needs
@@ -40,8 +47,9 @@ class Deciding:
         self._asked = asked
         self._read = read
         self._judge = judge
+        self.settled = bytearray(settled or bytes(len(jobs)))
         self._level = bytearray(len(jobs))
-        self._reasons: dict[int, tuple[Reason, ...]] = {}
+        self._reasons: list[tuple[Reason, ...]] = [()] * len(jobs)
         self._queue: list[int] = []
         self._running = 0
         self._active = sum(job.rule.action is not None for job in jobs)
@@ -52,17 +60,19 @@ class Deciding:
         self._judge_each(forced)
         self._look_beside_outputs()
         self._spread()
-        none: tuple[Reason, ...] = ()
-        reasons = self._reasons
-        return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
+        return [_DECISIONS[level] for level in self._level], self._reasons
 
     def _judge_each(self, forced: Mapping[int, Reason]) -> None:
         """Every job's own reasons; a missing output is one where somebody asks for it."""
         stat, first = self._judge.files.stat, self._judge.first
         wanted = {*self._asked, *self._read}
-        for job in self._jobs:
+        judge, settled = self._judge, self.settled
+        known = bytes(settled)
+        for job in self._jobs if 1 not in known else compress(self._jobs, known.translate(_OTHERWISE)):
             if job.rule.action is None:
+                settled[job.id] = 1
                 continue
+            looked_inside = judge.looked_inside
             reason = forced.get(job.id) if forced else None
             if reason is None and not wanted.isdisjoint(job.outputs):
                 missing = next((path for path in job.outputs if path in wanted and stat(path) is None), None)
@@ -71,6 +81,8 @@ class Deciding:
                 reason = first(job)
             if reason is not None:
                 self._raise(job.id, RUN, reason)
+            elif judge.looked_inside == looked_inside:
+                settled[job.id] = 1
 
     def _look_beside_outputs(self) -> None:
         """What is asked for may be no output itself: a file below a `directory()`, a log, a benchmark."""
@@ -89,7 +101,7 @@ class Deciding:
             return
         self._level[job] = level
         self._running += level == RUN
-        self._reasons[job] = (reason, *self._reasons.get(job, ()))
+        self._reasons[job] = (reason, *self._reasons[job])
         self._queue.append(job)
 
     def _spread(self) -> None:
@@ -105,12 +117,19 @@ class Deciding:
             self._tell_users(raised.pop())
 
     def _tell_makers(self, number: int) -> None:
-        level, levels = self._level[number], self._level
-        stat, producer = self._judge.files.stat, self._producer
-        for path in self._jobs[number].inputs:
-            maker = producer[path]
-            if maker is not None and levels[maker.id] < level and stat(path) is None:
-                self._raise(maker.id, level, Reason(Cause.MISSING if level == RUN else Cause.NEEDED, path))
+        level, levels, stat = self._level[number], self._level, self._judge.files.stat
+        cause = Cause.MISSING if level == RUN else Cause.NEEDED
+        job, needs = self._jobs[number], self._needs[number]
+        if len(needs) == len(job.inputs) and not job.waits:  # each input has a maker of its own
+            for path, maker in zip(job.inputs, needs, strict=True):
+                if levels[maker] < level and stat(path) is None:
+                    self._raise(maker, level, Reason(cause, path))
+            return
+        producer = self._producer
+        for path in job.inputs:
+            made = producer[path]
+            if made is not None and levels[made.id] < level and stat(path) is None:
+                self._raise(made.id, level, Reason(cause, path))
 
     def _tell_users(self, number: int) -> None:
         level, job = self._level[number], self._jobs[number]

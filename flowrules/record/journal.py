@@ -139,6 +139,27 @@ def _suspects(bad: list[bytes]) -> Iterator[Line]:
             yield b"?", fields[3], -1
 
 
+def keys_after(path: str, offset: int) -> frozenset[str] | None:
+    """Names that stand in lines about attempts (`s`, `e`, `f`) after the line that ends at an offset.
+
+    Returns:
+        None where a line is not whole.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    names: set[str] = set()
+    with open(path, "rb") as file:
+        file.seek(offset)
+        for line in file:
+            fields = line[:-1].split(b"\t", 4)
+            if len(fields) != 5 or line[-1:] != b"\n" or fields[0] != b"%08x" % crc32(line[9:-1]):
+                return None
+            if fields[2] in (b"s", b"e", b"f"):
+                names.update(map(name_of, split_keys(fields[3])))
+    return frozenset(names)
+
+
 def rewrite(path: str, lines: Iterable[tuple[bytes, bytes, bytes]]) -> None:
     """Put a journal of these lines (kind, keys as they stand in a file, payload) in place of another, as a whole.
 

@@ -221,6 +221,16 @@ def set_times(disk: Disk, path: str, mtime_ns: int | None = None) -> None:
         disk.forget([path])
 
 
+def refuse_loss(disk: Disk, path: str) -> None:
+    """Refuse an output whose removal no workflow can mean; for who cannot look at the time of the removal.
+
+    Raises:
+        FlowrulesError: it is, or holds, the working directory, the home directory, or what flowrules itself keeps.
+    """
+    _refuse_own(path)
+    _refuse_holy(disk, path)
+
+
 # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

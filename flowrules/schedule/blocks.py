@@ -70,10 +70,6 @@ class Block:
         left = self.usable if self.until is None else self.until - self.reserve - now
         return left if left > 0.0 else 0.0
 
-    def room(self, now: float) -> float:
-        """Node-seconds it can still be handed."""
-        return self.plan.nodes * self.seconds_left(now) * FILLED - self.work
-
 
 class Blocks:
     """All blocks that are not over.
@@ -88,9 +84,11 @@ class Blocks:
         self._max_jobs = max_jobs
         self._blocks: dict[str, Block] = {}
         self._asked: list[tuple[BlockPlan, int | None]] = []
+        self._nodes: int | None = None  # of all that may be handed jobs, 0 for a single block; None: to be counted
 
     def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
         """Learn of a block."""
+        self._nodes = None
         if isinstance(event, BlockKnown):
             self._forget_asked(event.plan)
             self._blocks[event.block] = Block(event.block, event.plan, event.running)
@@ -105,6 +103,7 @@ class Blocks:
 
     def refused(self, plan: BlockPlan) -> None:
         """A block that was asked for will not come."""
+        self._nodes = None
         self._forget_asked(plan)
 
     def _forget_asked(self, plan: BlockPlan) -> None:
@@ -135,9 +134,10 @@ class Blocks:
         return block is not None and self._takes(block, work, share, expected, now)
 
     def _takes(self, block: Block, work: float, share: float, expected: float, now: float) -> bool:
-        if block.closing or share > block.plan.nodes or expected > block.seconds_left(now):
+        left = block.seconds_left(now)
+        if block.closing or share > block.plan.nodes or expected > left:
             return False
-        return work <= block.room(now) or not block.jobs
+        return not block.jobs or block.work + work <= block.plan.nodes * left * FILLED
 
     def any_takes(self, work: float, share: float, expected: float, now: float, but: Collection[str]) -> bool:
         """Whether a job may be handed to any block that is not one of ``but``."""
@@ -165,11 +165,11 @@ class Blocks:
         """
         each = self._share_of_each(left)
         best: Block | None = None
+        least = inf
         for block in self._blocks.values():
-            if block.name in but or not self._wants(block, work, share, expected, now, each):
-                continue
-            if best is None or block.work / block.plan.nodes < best.work / best.plan.nodes:
-                best = block
+            load = block.work / block.plan.nodes
+            if load < least and block.name not in but and self._wants(block, work, share, expected, now, each):
+                best, least = block, load
         return None if best is None else best.name
 
     def wants(self, name: str, work: float, share: float, expected: float, now: float, left: float) -> bool:
@@ -179,10 +179,11 @@ class Blocks:
 
     def _share_of_each(self, left: float) -> float | None:
         """Node-seconds for each node of a block; None where there is one block only, which is handed all."""
-        open_ = [block.plan.nodes for block in self._blocks.values() if not block.closing]
-        if len(open_) + len(self._asked) < 2:
-            return None
-        return AHEAD * left / (sum(open_) + sum([plan.nodes for plan, _ in self._asked]))
+        if self._nodes is None:
+            sizes = [block.plan.nodes for block in self._blocks.values() if not block.closing]
+            sizes += [plan.nodes for plan, _ in self._asked]
+            self._nodes = sum(sizes) if len(sizes) > 1 else 0
+        return AHEAD * left / self._nodes if self._nodes else None
 
     def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
         if not self._takes(block, work, share, expected, now):
@@ -203,6 +204,7 @@ class Blocks:
                 return
             left = None if left is None or running is None else left - running
             self._asked.append((plan, running))
+            self._nodes = None
             yield plan, running
 
     def _ungranted(self) -> int | None:
@@ -249,6 +251,7 @@ class Blocks:
         for block in self._blocks.values():
             if not block.closing and not (idle and block.jobs):
                 block.closing = True
+                self._nodes = None
                 yield block.name
 
     def any_idle(self) -> bool:

@@ -290,10 +290,7 @@ class _Block:
         """A task for the next `plan_taken`."""
         number = self._number[job.id] = len(self._tasks)
         self._tasks.append((job.id, hand.attempt))
-        needs = tuple([self._number[need] for need in hand.after])
-        self._inbox.append(
-            SchedJob(number, needs, False, job.need, job.priority, job.expected, group=job.group, limit=job.limit)
-        )
+        self._inbox.append(job.numbered(number, [self._number[need] for need in hand.after]))
 
     def plan_taken(self, now: float) -> None:
         """Hand what was taken to the scheduler, once there is one."""
