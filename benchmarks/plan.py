@@ -1,7 +1,7 @@
 """How long a dry run of a large workflow takes, and how much memory, beside `make -n` and `ninja -n` on the same graph.
 
-Two states: nothing built, and everything up to date. Whole processes, from start to end, in turns. doit says which tasks
-are up to date (`doit list --status`); it and Snakemake are left out where they would take minutes.
+Two states: nothing built, and everything up to date. Whole processes, from start to end, in turns. doit says which
+tasks are up to date (`doit list --status`); it and Snakemake are left out where they would take minutes.
 """
 
 from __future__ import annotations
