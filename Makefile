@@ -1,4 +1,4 @@
-# make setup | packages | check | test | demo | demo-small | bench | docs | clean
+# make setup | packages | check | test | demo | demo-small | bench | docs | screenshots | vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -23,10 +23,10 @@ BENCH_VENV ?= .venv-bench
 WORKERS ?= 2
 TESTS ?=
 
-# Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm and dot; tests that lack theirs are left out
-PACKAGES := graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
+# Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
+PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
 
-.PHONY: help setup packages check test demo demo-small bench docs clean
+.PHONY: help setup packages check test demo demo-small bench docs screenshots vendor clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -67,6 +67,11 @@ $(BENCH_VENV)/.peers: benchmarks/requirements.txt | $(BIN)/python
 	        || echo "$$package cannot be installed here and is left out"; done
 	@touch $@
 
+$(VENV)/.browser: pyproject.toml | $(BIN)/python
+	@echo "installing flowrules and what drives a browser"
+	@$(PIP) install -e '.[browser]'
+	@touch $@
+
 # Only where root has apt-get; it is no error where they cannot be had.
 packages:
 	@missing=(); for name in $(PACKAGES); do \
@@ -84,9 +89,11 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# -rs says which tests were left out, and why. Without the packages of the demo its tests are left out too.
+# -rs says which tests were left out, and why. Without the packages of the demo, or a browser, their tests are left out too.
 test: $(VENV)/.test
 	@$(MAKE) --no-print-directory $(VENV)/.demo || echo "no packages for the chemistry here: its tests are left out"
+	@! command -v chromium >/dev/null || $(MAKE) --no-print-directory $(VENV)/.browser \
+	    || echo "no Playwright here: tests in a browser are left out"
 	$(BIN)/python -m pytest -q -rs -n $(WORKERS) $(TESTS)
 
 demo: $(VENV)/.demo
@@ -101,6 +108,14 @@ bench: $(VENV)/.test $(BENCH_VENV)/.peers
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference/make_codes.py
+
+# Pictures of README and docs, by a browser: the pages of examples/molecules, not run.
+screenshots: $(VENV)/.browser
+	$(BIN)/python docs/pictures/make_pictures.py
+
+# The JavaScript of pages, from the npm registry, checked.
+vendor:
+	$(PYTHON) tools/vendor.py
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

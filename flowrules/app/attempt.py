@@ -104,7 +104,7 @@ class Workshop:
             if mpirun is not None:
                 texts["mpirun"] = mpirun
             command = action.template.render(texts)
-        log = f".flowrules/logs/{rule.name}/{log_name(job, attempt)}"
+        log = log_path(job, attempt)
         env = self._environment(planned, job, values, slot)
         order = Order(
             job=job.id,
@@ -246,6 +246,11 @@ def _named_list(items: NamedList) -> dict[str, object]:
 
 def _amount(value: object) -> object:
     return value.amount if isinstance(value, Quantity) else plain(value)
+
+
+def log_path(job: Job, attempt: int) -> str:
+    """Where output and error of an attempt go."""
+    return f".flowrules/logs/{job.rule.name}/{log_name(job, attempt)}"
 
 
 def log_name(job: Job, attempt: int) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flowrules.app.beside import refuse_beside_blocks
-from flowrules.app.campaign import CampaignLoop, Handed
+from flowrules.app.campaign import CampaignLoop
+from flowrules.app.cutoff import Handed
 from flowrules.app.fleet import Fleet
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile

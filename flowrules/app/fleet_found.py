@@ -9,7 +9,7 @@ from typing import Final
 
 from flowrules.app.fleet_block import SCRIPT, Live
 from flowrules.model.dispatch import BlockPlan
-from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, submitted_id
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, forget_failed, submitted_id
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 
@@ -21,6 +21,7 @@ _LOOK_SECONDS: Final = 0.2
 
 def found_blocks(directory: str, epoch: int, look: Callable[[], None]) -> list[Live]:
     """Blocks that are not over, held for this driver; arguments as those of `BlockFolder.open`."""
+    forget_failed(directory, epoch)
     found = []
     for name in block_names(directory):
         path = block_path(directory, name)

@@ -158,5 +158,4 @@ def _picture(planned: Plan) -> str:
 def _configuration(workflow: Workflow) -> str:
     if not workflow.config:
         return ""
-    text = json.dumps(plain(workflow.config), indent=2, ensure_ascii=False, default=str)
-    return "\n".join([escape(line) for line in text.split("\n")])
+    return json.dumps(plain(workflow.config), indent=2, ensure_ascii=False, default=str)

@@ -16,7 +16,7 @@ from flowrules.model.values import Marked
 from flowrules.pages.report import Shown
 from flowrules.pages.tables import Column, Table
 from flowrules.record.disk import Disk
-from flowrules.show.text import counted, escape
+from flowrules.show.text import counted
 
 EMBEDDED: Final = 4 << 20
 """Bytes of a result that is put into the page; a larger one is linked."""
@@ -119,7 +119,7 @@ def _table(path: str, text: str, delimiter: str) -> Table | None:
     if not rows or len({len(row) for row in rows}) > 1 or len(rows[0]) > 64:
         return None
     head, body = rows[0], rows[1:]
-    columns = [Column(escape(name), _column_kind([row[at] for row in body])) for at, name in enumerate(head)]
+    columns = [Column(name, _column_kind([row[at] for row in body])) for at, name in enumerate(head)]
     note = f"the first {ROWS} of {len(body):,} rows" if len(body) > ROWS else ""
     return Table(os.path.basename(path), columns, body[:ROWS], note)
 

@@ -141,6 +141,7 @@ def without_gc() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()  # else the next collection goes through all of them
             gc.enable()
 
 

@@ -40,11 +40,11 @@ def dag_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     """Draw the DAG that TARGETs need.
 
     \b
-    flowrules dag                                the jobs, as a tree of text
-    flowrules dag -o dag.html                    a page to look around in
-    flowrules dag -o dag.html --profile polaris  with the blocks they are packed into
-    flowrules dag --level rules -o dag.svg       the rules, as a picture
-    flowrules dag --format dot | dot -Tpdf       through Graphviz
+    flowrules dag                             the jobs, as a tree of text
+    flowrules dag -o dag.html                 a page to look around in
+    flowrules dag -o x.html --profile polaris     with blocks and slots
+    flowrules dag --level rules -o dag.svg    the rules, as a picture
+    flowrules dag --format dot | dot -Tpdf    through Graphviz
     """
     from flowrules.app.picture import draw
     from flowrules.app.settings import Request

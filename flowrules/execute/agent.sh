@@ -166,7 +166,7 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
 }
 
 fr_serve() { # the life of the agent; fr_leave ends it
-  local text='' part size='' want=4 status heard looked=0
+  local text size status heard looked=0
   # not in the trap: while it runs children are not taken, and seem to live until the grace is over
   fr_ended=
   trap 'fr_ended=1' HUP INT TERM
@@ -174,25 +174,20 @@ fr_serve() { # the life of the agent; fr_leave ends it
   fr_up
   heard=$fr_up
   while :; do
-    IFS= read -r -t 1 -N "$((want - ${#text}))" part
+    # one byte only: when time is up, bash loses what it has read and not yet looked at to whatever is read next
+    IFS= read -r -t 1 -N 1 text
     status=$?
     [[ ! $fr_ended ]] || fr_leave 0
-    text+=$part # a second may be over in the midst of a message
-    ((status == 0 || status > 128)) || fr_leave 0
-    if ((${#text} == want)) && [[ ! $size ]]; then
-      size=$text want=$((10#$text)) text=
-      continue
-    fi
     fr_up
     ((fr_up == looked)) || fr_look || :
     looked=$fr_up
-    if ((${#text} < want)); then
-      ((fr_up - heard < fr_lease)) || fr_leave 0
-      continue
+    if [[ $text ]]; then
+      IFS= read -r -t "$fr_lease" -N 3 size && IFS= read -r -t "$fr_lease" -N "$((10#$text$size))" text || fr_leave 0
+      heard=$fr_up
+      fr_obey "$text"
+    else
+      ((status > 128 && fr_up - heard < fr_lease)) || fr_leave 0
     fi
-    heard=$fr_up
-    fr_obey "$text"
-    text='' size='' want=4
   done
 }
 

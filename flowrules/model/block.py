@@ -97,6 +97,17 @@ class Task:
     last: bool = False
 
 
+def task_name(epoch: int, job: int, number: int) -> str:
+    """`5J17.2`: the second task that the driver of an epoch makes of a job."""
+    return f"{epoch}J{job}.{number}"
+
+
+def epoch_of(task: str) -> int:
+    """The epoch of the driver that made a task, by its name; 0 where it tells none."""
+    epoch = task.partition("J")[0]
+    return int(epoch) if epoch.isdecimal() else 0
+
+
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
     """How an attempt ended, as the runner wrote it down.

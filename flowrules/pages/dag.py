@@ -12,7 +12,7 @@ from flowrules.model.plan import Decision, Plan
 from flowrules.model.rule import Rule
 from flowrules.pages.columns import JOBS, Facts, Kept, detail_chunks, index_columns, keep
 from flowrules.pages.lanes import packing_data, places
-from flowrules.pages.shell import SCALES, ZOOM, Page, render_page
+from flowrules.pages.shell import ZOOM, Page, render_page
 from flowrules.pages.states import NUMBER, STATES
 from flowrules.pages.tables import Cell, Column, Table
 from flowrules.show.graph_layout import layout
@@ -87,7 +87,7 @@ def render_dag_page(
         },
         styles=("dag.css",),
         scripts=SCRIPTS,
-        libraries=(*ZOOM, *SCALES),
+        libraries=ZOOM,
         data=data,
         made=made,
     )

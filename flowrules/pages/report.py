@@ -12,7 +12,7 @@ from flowrules.model.packing import Span
 from flowrules.model.record import Record
 from flowrules.pages.charts import Curve, spread_chart, step_chart
 from flowrules.pages.lanes import laid_out
-from flowrules.pages.shell import SCALES, Page, render_page
+from flowrules.pages.shell import Page, render_page
 from flowrules.pages.tables import Cell, Column, Table
 from flowrules.pages.usage import Axis, RuleUse, area, by_rule, level, spread
 from flowrules.show.cause import cause_of
@@ -147,13 +147,12 @@ def render_report(report: Report) -> str:
             "categories": _categories(report.shown),
             "dag": report.dag,
             "dag_note": escape(report.dag_note),
-            "configuration": report.configuration,
+            "configuration": _lines(report.configuration),
             "outputs": sum(len(record.outputs) for record in attempts),
             "some": bool(attempts),
         },
         styles=("report.css",),
         scripts=SCRIPTS,
-        libraries=SCALES,
         data={"timeline": _timeline(attempts, axis, rules), **_provenance(report, attempts)},
         made=f"as of {clock_text(report.now)}",
         images=True,
@@ -489,12 +488,17 @@ def _categories(shown: Sequence[Shown]) -> list[tuple[str, list[dict[str, object
         found.setdefault(item.category or "Results", []).append(
             {
                 "path": escape(item.path),
-                "caption": "\n".join([escape(line) for line in item.caption.split("\n")]),
+                "caption": _lines(item.caption),
                 "kind": item.kind,
                 "address": item.address,
                 "size": human_size(item.size),
-                "text": "\n".join([escape(line) for line in item.text.split("\n")]),
+                "text": _lines(item.text),
                 "table": item.table,
             }
         )
     return [(escape(name), items) for name, items in found.items()]
+
+
+def _lines(text: str) -> str:
+    """A text of several lines, hostile characters spelt out."""
+    return "\n".join([escape(line.expandtabs(4)) for line in text.split("\n")])

@@ -32,12 +32,6 @@ ZOOM: Final = (
 )
 """Libraries of what can be panned and zoomed, in the order in which they need each other."""
 
-SCALES: Final = ("d3-array", "d3-color", "d3-interpolate", "d3-format", "d3-time", "d3-time-format", "d3-scale")
-"""Libraries of axes."""
-
-CURVES: Final = ("d3-path", "d3-shape")
-"""Libraries of lines and areas."""
-
 _ENDS: Final = re.compile(r"</(?:script|style)|<!--", re.IGNORECASE)
 
 

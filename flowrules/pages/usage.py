@@ -49,7 +49,8 @@ class Axis:
         part = max(bisect_right(self._starts, time) - 1, 0)
         if not self._starts:
             return 0.0
-        return self._offsets[part] + min(max(time, self._starts[part]), self._until[part]) - self._starts[part]
+        inside = min(max(time, self._starts[part]), self._until[part]) - self._starts[part]
+        return min(self._offsets[part] + inside, self._offsets[part + 1])
 
 
 def level(changes: Iterable[tuple[float, float]]) -> Steps:

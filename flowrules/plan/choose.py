@@ -39,6 +39,8 @@ class Chooser:
 
     def place(self, paths: Iterable[str], jobs: Iterable[Job] = ()) -> None:
         """Adds the makers of these paths, and these jobs, with everything they need."""
+        if not self.producer and self._found.simple:
+            self.producer = {path: made[0] if made else None for path, made in self._found.makers.items()}
         roots = [job for path in paths if (job := self.maker(path, None)) is not None]
         roots += jobs
         for root in roots:
@@ -55,21 +57,25 @@ class Chooser:
 
     def _walk(self, root: Job) -> None:
         """Depth first, makers before users. A hot path: each job and each input comes by once."""
-        stack = [root]
+        stack: list[Job | tuple[Job, list[Job]]] = [root]
         producer, placed, asked_by = self.producer, self._placed, self._asked_by
         makers = self._found.makers if not self._found.knot_of else {}
         while stack:
-            job = stack[-1]
+            top = stack.pop()
+            if type(top) is tuple:
+                self._number(*top)
+                continue
+            job: Job = top  # type: ignore[assignment]
             if job.id != UNSEEN:
-                stack.pop()
-                if job.id == OPEN:
-                    self._number(job)
+                continue
+            inputs = job.inputs
+            if len(inputs) > 1 and id(inputs) in placed and not job.waits:
+                self._number(job, None)
                 continue
             job.id = OPEN
-            if id(job.inputs) in placed:
-                continue
-            fresh = []
-            for path in (*job.inputs, *sorted(job.waits)) if job.waits else job.inputs:
+            needed: list[Job] = []
+            fresh: list[Job] = []
+            for path in (*inputs, *sorted(job.waits)) if job.waits else inputs:
                 if path in producer:
                     made = producer[path]
                 else:
@@ -79,24 +85,28 @@ class Chooser:
                         asked_by[path] = job
                     else:
                         made = self.maker(path, job)
-                if made is not None and made.id < 0:
-                    if made.id == OPEN:
-                        opened = dict.fromkeys(j for j in reversed(stack) if j.id == OPEN)
-                        self._circle(made, [*opened][::-1], path)
-                    else:
+                if made is not None:
+                    needed.append(made)
+                    if made.id == UNSEEN:
                         fresh.append(made)
+                    elif made.id == OPEN:
+                        self._circle(made, [entry[0] for entry in stack if type(entry) is tuple] + [job], path)
+            if not fresh:
+                self._number(job, needed)
+                continue
+            stack.append((job, needed))
             fresh.reverse()
             stack += fresh
 
-    def _number(self, job: Job) -> None:
-        """Everything that a job needs has its number: it gets the next one."""
-        needs = self._placed.get(id(job.inputs))
-        if needs is None or job.waits:
-            producer = self.producer
-            inputs = (*job.inputs, *job.waits) if job.waits else job.inputs
-            ids = [maker.id for path in inputs if (maker := producer[path]) is not None]
-            needs = tuple([i for i in dict.fromkeys(ids) if i >= 0] if len(ids) != 1 or ids[0] < 0 else ids)
-            if not job.waits and len(inputs) > 1:
+    def _number(self, job: Job, needed: list[Job] | None) -> None:
+        """Everything that a job needs has its number: it gets the next one. None for what a job before it needs."""
+        if needed is None:
+            needs = self._placed[id(job.inputs)]
+        elif len(needed) == 1 and needed[0].id >= 0:
+            needs = (needed[0].id,)
+        else:
+            needs = tuple([i for i in dict.fromkeys([maker.id for maker in needed]) if i >= 0])
+            if len(job.inputs) > 1 and not job.waits:
                 self._placed[id(job.inputs)] = needs
         job.id = len(self.jobs)
         self.jobs.append(job)

@@ -49,7 +49,7 @@ class Deciding:
         self._judge = judge
         self.settled = bytearray(settled or bytes(len(jobs)))
         self._level = bytearray(len(jobs))
-        self._reasons: dict[int, tuple[Reason, ...]] = {}
+        self._reasons: list[tuple[Reason, ...]] = [()] * len(jobs)
         self._queue: list[int] = []
         self._running = 0
         self._active = sum(job.rule.action is not None for job in jobs)
@@ -60,9 +60,7 @@ class Deciding:
         self._judge_each(forced)
         self._look_beside_outputs()
         self._spread()
-        none: tuple[Reason, ...] = ()
-        reasons = self._reasons
-        return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
+        return [_DECISIONS[level] for level in self._level], self._reasons
 
     def _judge_each(self, forced: Mapping[int, Reason]) -> None:
         """Every job's own reasons; a missing output is one where somebody asks for it."""
@@ -103,7 +101,7 @@ class Deciding:
             return
         self._level[job] = level
         self._running += level == RUN
-        self._reasons[job] = (reason, *self._reasons.get(job, ()))
+        self._reasons[job] = (reason, *self._reasons[job])
         self._queue.append(job)
 
     def _spread(self) -> None:
@@ -119,12 +117,19 @@ class Deciding:
             self._tell_users(raised.pop())
 
     def _tell_makers(self, number: int) -> None:
-        level, levels = self._level[number], self._level
-        stat, producer = self._judge.files.stat, self._producer
-        for path in self._jobs[number].inputs:
-            maker = producer[path]
-            if maker is not None and levels[maker.id] < level and stat(path) is None:
-                self._raise(maker.id, level, Reason(Cause.MISSING if level == RUN else Cause.NEEDED, path))
+        level, levels, stat = self._level[number], self._level, self._judge.files.stat
+        cause = Cause.MISSING if level == RUN else Cause.NEEDED
+        job, needs = self._jobs[number], self._needs[number]
+        if len(needs) == len(job.inputs) and not job.waits:  # each input has a maker of its own
+            for path, maker in zip(job.inputs, needs, strict=True):
+                if levels[maker] < level and stat(path) is None:
+                    self._raise(maker, level, Reason(cause, path))
+            return
+        producer = self._producer
+        for path in job.inputs:
+            made = producer[path]
+            if made is not None and levels[made.id] < level and stat(path) is None:
+                self._raise(made.id, level, Reason(cause, path))
 
     def _tell_users(self, number: int) -> None:
         level, job = self._level[number], self._jobs[number]

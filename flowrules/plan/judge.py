@@ -33,14 +33,17 @@ class Judge:
         self._digested: dict[str, frozenset[str]] = {}
         self._texts: dict[str, str] = {}
         self.looked_inside = 0
+        self._stat, self._last, self._open = files.stat, history.last, history.unfinished
 
     def first(self, job: Job) -> Reason | None:
         """The reason that decides, or None where the job's own state gives none."""
         if not job.outputs:
             return None
-        record = self._record_of(job)
-        if record is None and self.files.stat(job.outputs[0]) is None:
-            return _unfinished(self, job, record)  # no check but this has anything to go by
+        output = job.outputs[0]
+        record = self._last(output)
+        if record is None and self._stat(output) is None:  # no check but this has anything to go by
+            return Reason(Cause.UNFINISHED) if self._open(output) else None
+        record = self._matching(record, job)
         for check in CHECKS if record is not None else CHECKS_WITHOUT_RECORD:
             reason = check(self, job, record)
             if reason is not None:
@@ -51,14 +54,13 @@ class Judge:
         """Every reason of the job's own, in the order of `CHECKS`; missing outputs are none (nobody may need them)."""
         if not job.outputs:
             return
-        record = self._record_of(job)
+        record = self._matching(self.history.last(job.outputs[0]), job)
         for check in CHECKS:
             reason = check(self, job, record)
             if reason is not None:
                 yield reason
 
-    def _record_of(self, job: Job) -> Record | None:
-        record = self.history.last(job.outputs[0])
+    def _matching(self, record: Record | None, job: Job) -> Record | None:
         if record is not None and [f.path for f in record.outputs] != list(job.outputs):
             return None  # the file was made by another rule, or with other siblings
         return record

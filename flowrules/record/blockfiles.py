@@ -6,6 +6,7 @@
                        runs/02/log           runner to driver
                        submitted             what the batch system called it
                        over                  nothing more is to be expected of it
+.flowrules/failed.000007                     a job failed whose failure ends the run of the driver of epoch 7
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ BLOCKS = "blocks"
 SUBMITTED = "submitted"
 OVER = "over"
 _INBOX = "inbox."
+_FAILED = "failed."
 
 
 def block_path(directory: str, block: str) -> str:
@@ -64,6 +66,30 @@ def block_names(directory: str) -> list[str]:
         return []
     except OSError as error:
         raise unusable(folder, error) from error
+
+
+def mark_failed(directory: str, epoch: int) -> None:
+    """Tell all blocks that a failure ends the run of the driver of an epoch.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_atomically(f"{directory}/{STATE_FOLDER}/{_FAILED}{epoch:06d}", b"")
+
+
+def has_failed(directory: str, epoch: int) -> bool:
+    """Whether that was told of an epoch; the folder is listed, as the absence of a single name may be remembered."""
+    with suppress(OSError):
+        return f"{_FAILED}{epoch:06d}" in os.listdir(f"{directory}/{STATE_FOLDER}")
+    return False
+
+
+def forget_failed(directory: str, epoch: int) -> None:
+    """Nobody needs to know any more what was told of epochs before this one."""
+    with suppress(OSError):
+        for name in os.listdir(f"{directory}/{STATE_FOLDER}"):
+            if name.startswith(_FAILED) and name < f"{_FAILED}{epoch:06d}":
+                os.unlink(f"{directory}/{STATE_FOLDER}/{name}")
 
 
 def inbox_path(path: str, epoch: int) -> str:

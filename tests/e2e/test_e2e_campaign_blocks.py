@@ -206,6 +206,27 @@ def test_at_the_walltime_the_next_block_goes_on(campaign) -> None:
     assert "block b001 ends: " in box.read("said"), "by its own clock, or asked to by the batch system"
 
 
+@pytest.mark.slow
+def test_a_job_that_blocks_cut_off_again_and_again_has_failed(campaign) -> None:
+    box = campaign(
+        """
+        rule all:
+            input: "out"
+        rule long:
+            output: "out"
+            shell: "echo begun; echo begun >> ledger; sleep 1000"
+        """
+    )
+    said = box.campaign("-j", "4", "--set", "blocks.walltime=12s", status=1)
+    words = "it was cut off 2 times, after more than half of a block's walltime: it needs longer blocks"
+    assert f"failed: long: killed by SIGTERM, {words}" in said and "| begun" in said, said
+    (record,) = box.history("--failed")
+    assert (record["rule"], record["status"], record["error"]) == ("long", "failed", words)
+    assert 4 <= record["ended"] - record["started"] < 60 and record["host"] == "node1"
+    assert box.read("ledger") == "begun\nbegun\n" and box.blocks == ["b001", "b002"]
+    box.alone()
+
+
 def test_a_killed_runner(campaign) -> None:
     box = campaign(HOLD)
     driver = held(box)

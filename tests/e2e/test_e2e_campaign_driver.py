@@ -123,6 +123,46 @@ def test_two_interrupts_cancel(campaign) -> None:
     assert box.read("ledger") == "begun\nbegun\nb\n"
 
 
+def test_after_a_failure_no_block_starts_a_further_job_even_without_a_driver(campaign) -> None:
+    box = campaign(
+        """
+        rule all:
+            input: "bad", "after"
+        rule bad:
+            output: "bad"
+            threads: 8
+            resources: walltime=10min
+            shell: "touch up1; until [[ -e go1 ]]; do sleep 0.05; done; exit 3"
+        rule hold:
+            output: "hold"
+            threads: 8
+            resources: walltime=5min
+            shell: "touch up2; until [[ -e go2 ]]; do sleep 0.05; done; touch {output}"
+        rule after:
+            input: "hold"
+            output: "after"
+            threads: 8
+            shell: "echo after >> ledger; touch {output}"
+        """,
+    )
+    driver = box.driver("-j", "4")
+    box.until(lambda: box.exists("up1") and box.exists("up2"))
+    assert box.blocks == ["b001", "b002"]
+    driver.kill()
+    driver.wait()
+    box.write("go1", "")
+    for block in box.blocks:
+        log = box.path / f".flowrules/blocks/{block}/runs/01/log"
+        box.until(lambda log=log: "\tclosing\t" in log.read_text(), "a block was not told")
+    box.write("go2", "")
+    box.until(lambda: box.exists("hold"))
+    box.campaign("-k", "-j", "4", "--omit-from", "bad", status=0)
+    assert box.read("ledger") == "after\n" and len(box.blocks) == 3, "what ran went on, and nothing began after it"
+    assert box.ran() == {"bad": 1, "hold": 1, "after": 1}
+    assert not list(box.path.glob(".flowrules/failed.*"))
+    box.alone()
+
+
 # ── what changed meanwhile ───────────────────────────────────────────────────────────────────────────────────────
 
 
