@@ -239,7 +239,7 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        if not self._is_closed() and (self._local_free > 0 or self._blocks.has_appetite(now, self._left)):
+        if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
             self._ready.hand_out(lambda job: self._offered(job, now))
 
     def _offered(self, job: int, now: float) -> bool:
@@ -282,11 +282,11 @@ class Dispatcher:
             mates = listed.group is not None and self._group_block.get(listed.group) == held
             if mates and self._blocks.takes(held, *self._work[job], lasts, now):
                 return held
-            return held if self._blocks.wants(held, *self._work[job], lasts, now, self._left) else None
+            return held if self._blocks.wants(held, *self._work[job], lasts) else None
         mate = self._group_block.get(listed.group) if listed.group is not None else None
         if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
+        return self._blocks.emptiest(*self._work[job], lasts, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
