@@ -21,7 +21,7 @@ from flowrules.app.memory import Remembering
 from flowrules.app.parts import Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, flowfile_of, load, plan
-from flowrules.app.setting import Setting
+from flowrules.app.setting import Setting, tell_plan
 from flowrules.app.settings import Request, RunSettings, Source
 from flowrules.app.temps import remove_leftovers
 from flowrules.app.touch import touch
@@ -117,6 +117,7 @@ def execute(
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)
+        tell_plan(lock, planned.plan)
         if lock.previous is not None:
             remove_leftovers(planned.plan, disk)
         plan_in_the_end = planned.plan
