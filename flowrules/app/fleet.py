@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -26,6 +26,7 @@ from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
+from flowrules.record.messages import Grant as GrantMessage
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 from flowrules.schedule.queues import Offer, choose
@@ -107,8 +108,8 @@ class Fleet:
         """What was asked for; known until a block is buried."""
         return (self._live.get(block) or self._dead[block]).plan
 
-    def running_of(self, block: str) -> int | None:
-        """Most jobs at once it was last granted."""
+    def grant_of(self, block: str) -> GrantMessage:
+        """What it was granted last."""
         return self._live[block].folder.last_grant()
 
     # ── blocks of earlier drivers ────────────────────────────────────────────────────────────────────────────
@@ -128,11 +129,18 @@ class Fleet:
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
+    def open(
+        self,
+        plan: BlockPlan,
+        running: int | None,
+        after: Sequence[str] | None = None,
+        tokens: Mapping[str, float] | None = None,
+    ) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
 
         Args:
             after: submitted blocks that have to be over before; None where a driver stays and sees to that.
+            tokens: its part of what all blocks share, until it is granted another.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -164,6 +172,7 @@ class Fleet:
             python=sys.executable,
             queue=offer.queue.name,
             after=tuple(after or ()),
+            tokens=dict(tokens or {}),
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
@@ -257,10 +266,14 @@ class Fleet:
             if mine:
                 live.folder.cancel(sorted(mine))
 
-    def grant(self, block: str, running: int) -> None:
-        """Let a block run so many jobs at once."""
+    def grant(self, block: str, running: int | None, tokens: Mapping[str, float]) -> None:
+        """Let a block run so many jobs at once, and hold so much of what all blocks share.
+
+        Raises:
+            StateError: as `hand`.
+        """
         if block in self._live:
-            self._live[block].folder.grant(running)
+            self._live[block].folder.grant(running, tokens)
 
     def close(self, block: str, grace: float | None = None) -> list[News]:
         """Have a block end; one that waits in a queue is taken out of it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -33,12 +33,14 @@ from flowrules.model.packing import PackedBlock
 from flowrules.record.campaign import campaign_call
 from flowrules.schedule.packing import pack
 from flowrules.schedule.ranks import in_order
+from flowrules.schedule.shares import split
 
 LOCAL: Final = "beside a driver (`local: true`)"
 MAY: Final = "that may not have to run"
 FILES: Final = "whose texts need files that are not there yet"
 NEEDS: Final = "that need one of those, or a job of a block that was not taken"
 UNFIT: Final = "that fit no block"
+LIMITED: Final = "that need more of a limited resource (`--resources`) than other blocks leave them"
 
 _PAUSE: Final = 0.1
 
@@ -89,24 +91,27 @@ class _Submission:
         self._fleet = campaign.fleet
         self._setting = setting
         self._plan = setting.planned.plan
-        self._intake = Intake(setting.planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
+        self._limits = request.run.limits
+        fit = NodeSizer(profile.node, profile.blocks.nodes, self._limits)
+        self._intake = Intake(setting.planned, fit, request.run.retries)
         self._maker = TaskMaker(setting.workshop(None), campaign.epoch)
 
     def run(self) -> None:
         profile, most = self._campaign.profile, self._campaign.settings.max_jobs
         jobs = {job.id: job for job in self._ready()}
-        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most)
+        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most, limits=self._limits)
         self.given.left[UNFIT] += len(packing.unfit)
         taken: list[str] = []
         before: list[str] = []
         for _, group in groupby(packing.blocks, lambda block: block.wave):
             wave = list(group)
             made = []
+            shares = split(self._limits, [[jobs[n].need for n in packed.jobs] for packed in wave])
             for number, packed in enumerate(wave):
                 running = None if most is None else most // len(wave) + (number < most % len(wave))
                 needed = {self.given.where.get(n) for number in packed.jobs for n in jobs[number].needs}
                 after = [block for block in taken if block in before or block in needed]
-                block = self._block(packed, jobs, running, after)
+                block = self._block(packed, jobs, running, after, shares[number])
                 if block is not None:
                     made.append(block)
             before = [block for block in made if self._is_taken(block)] or before
@@ -127,17 +132,25 @@ class _Submission:
                 self.given.left[why] += 1
 
     def _block(
-        self, packed: PackedBlock, jobs: dict[int, SchedJob], running: int | None, after: Sequence[str]
+        self,
+        packed: PackedBlock,
+        jobs: dict[int, SchedJob],
+        running: int | None,
+        after: Sequence[str],
+        tokens: Mapping[str, float],
     ) -> str | None:
         """Make a block with its tasks; None where there is none to be had, or nothing for it."""
         try:
-            block = self._fleet.open(BlockPlan(packed.nodes, packed.walltime), running, after)
+            block = self._fleet.open(BlockPlan(packed.nodes, packed.walltime), running, after, tokens)
         except (UsageError, StateError) as error:
             self._refuse(error.message)
             self.given.left[NEEDS] += len(packed.jobs)
             return None
         tasks: list[Task] = []
         for number in packed.jobs:
+            if any(amount > tokens.get(name, amount) for name, amount in jobs[number].need.custom):
+                self.given.left[LIMITED] += 1
+                continue
             task = self._task(jobs[number], block, after)
             tasks += [] if task is None else [task]
             if len(tasks) >= GATHERED:

@@ -18,6 +18,7 @@ from flowrules.model.record import Record
 from flowrules.model.rule import CallAction
 from flowrules.plan.build import Planned
 
+
 class TaskMaker:
     """Makes tasks.
 

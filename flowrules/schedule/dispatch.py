@@ -9,9 +9,9 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from heapq import heappop, heappush
+from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -23,6 +23,7 @@ from flowrules.model.dispatch import (
     Close,
     DispatchAction,
     DispatchEvent,
+    Freed,
     Grant,
     Hand,
     NotYet,
@@ -37,6 +38,7 @@ from flowrules.model.events import (
     Ended,
     Finished,
     Kill,
+    Need,
     Planned,
     SchedJob,
     Skipped,
@@ -45,10 +47,18 @@ from flowrules.model.events import (
 from flowrules.model.profile import BlockShape, NodeShape
 from flowrules.schedule.blocks import Blocks, share_of
 from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.ready import Ready
+from flowrules.schedule.room import Amounts
+from flowrules.schedule.shares import Place, Shares
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
+from flowrules.schedule.tokens import amounts
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
+
+
+HERE: Final = Place(LOCAL, 1)
+"""Where jobs run beside the driver."""
 
 
 class Dispatcher:
@@ -58,6 +68,7 @@ class Dispatcher:
         packer: what blocks the jobs at hand are worth.
         max_jobs: at most so many run at once, in all blocks together.
         local_jobs: how many jobs run beside the driver at once, of those that ask for it.
+        limits: of resources for all jobs together, in blocks and beside the driver.
     """
 
     def __init__(
@@ -69,6 +80,7 @@ class Dispatcher:
         max_jobs: int | None = None,
         keep_going: bool = False,
         local_jobs: int = 1,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._node = node
         self._packer = packer
@@ -77,11 +89,13 @@ class Dispatcher:
         self._jobs = Jobs()
         self._listed: dict[int, SchedJob] = {}
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
+        self._wants: dict[int, Amounts] = {}  # of what is limited for all
         self._where: dict[int, str] = {}
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
-        self._ready: list[tuple[float, float, int]] = []
+        self._ready = Ready()
         self._blocks = Blocks(shape, max_jobs)
+        self._shares = Shares(limits or {})
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
@@ -111,13 +125,22 @@ class Dispatcher:
                 self._returned(event.job)
             case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
                 self._blocks.heed(event)
+                if isinstance(event, BlockKnown):
+                    self._shares.know(event.block, event.tokens)
+                    for need in event.strange:
+                        self._shares.adopt(event.block, *self._share(need, 1.0))
+                elif isinstance(event, BlockOver):
+                    self._shares.forget(event.block)
+            case Freed():
+                self._shares.remove(event.block, *self._share(event.need, 1.0))
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
         if self._begun:  # blocks of an earlier driver are told of before there is a plan
+            before = len(self._actions)
             self._hand_out(event.now)
             self._open(event.now)
-            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
+            self._actions[before:before] = self._grants()
             self._close()
             self._finish()
         actions, self._actions = self._actions, []
@@ -157,6 +180,15 @@ class Dispatcher:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
+        if wants := self._shares.wants(amounts(job.need)):
+            self._wants[job.id] = wants
+
+    def _share(self, need: Need, expected: float) -> tuple[Amounts, float, float]:
+        """What a job takes of shared resources, the nodes it occupies, and its seconds."""
+        return self._shares.wants(amounts(need)), share_of(need, self._node), expected
+
+    def _share_of(self, job: int) -> tuple[Amounts, float, float]:
+        return self._wants.get(job, ()), self._work[job][1], self._listed[job].expected
 
     def _look(self, job: int) -> None:
         """A waiting job whose needs changed: may it be asked about, be handed over, or can it not run any more?"""
@@ -180,7 +212,8 @@ class Dispatcher:
 
     def _make_ready(self, job: int) -> None:
         self._jobs.move(job, State.READY)
-        heappush(self._ready, (-self._jobs.priority[job], -self._jobs.rank[job], job))
+        entry = (-self._jobs.priority[job], -self._jobs.rank[job], job)
+        self._ready.push(self._wants.get(job, ()), entry)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,21 +256,17 @@ class Dispatcher:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
         if self._is_closed():
             return
-        aside: list[tuple[float, float, int]] = []
-        full = 0
-        while self._ready and full < 64:
-            entry = heappop(self._ready)
-            job = entry[2]
+        self._shares.begin()
+        for job in self._ready.in_order():
             if self._jobs.state(job) is not State.READY or not self._can_follow(job):
                 continue
             where = self._place(job, now)
-            if where is None:
-                aside.append(entry)
-                full += 1
-            else:
+            if where is not None:
                 self._hand(job, where)
-        for entry in aside:
-            heappush(self._ready, entry)
+                continue
+            self._ready.set_aside()
+            if job in self._wants:
+                self._shares.refuse(self._wants[job], [HERE] if self._listed[job].local else self._blocks.places())
 
     def _can_follow(self, job: int) -> bool:
         """Whether what a ready job needs is done or still in one block; where not, the job waits again."""
@@ -253,13 +282,17 @@ class Dispatcher:
 
     def _place(self, job: int, now: float) -> str | None:
         """The block for a job; None where there is none now."""
+        shared = self._share_of(job)[:2]
         if self._listed[job].local:
-            return LOCAL if self._local_free > 0 else None
+            return LOCAL if self._local_free > 0 and self._shares.takes(HERE, *shared) else None
         jobs = self._jobs
         held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
         listed = self._listed[job]
         lasts = listed.expected if listed.limit is None else listed.limit
-        but = self._unfit.get(job, ())
+        but = self._unfit.get(job, set())
+        if job in self._wants:  # such a job is not handed to a block that waits: the share would wait with it
+            able = {place.name for place in self._blocks.places() if self._shares.takes(place, *shared)}
+            but = but.union(self._blocks.readers()) - able | but
         if held:
             (name,) = held
             return name if name not in but and self._blocks.takes(name, *self._work[job], lasts, now) else None
@@ -274,6 +307,9 @@ class Dispatcher:
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._where[job] = where
+        if job in self._wants:
+            here = (place for place in (HERE, *self._blocks.places()) if place.name == where)
+            self._shares.hand(next(here), *self._share_of(job))
         if where == LOCAL:
             self._local_free -= 1
         else:
@@ -288,6 +324,7 @@ class Dispatcher:
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
+        self._shares.remove(where, *self._share_of(job))
         if where == LOCAL:
             self._local_free += 1
         else:
@@ -311,6 +348,7 @@ class Dispatcher:
         self._jobs.attempts[job] = attempt
         self._where[job] = block
         self._blocks.add(block, *self._work[job])
+        self._shares.adopt(block, *self._share_of(job))
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -323,6 +361,7 @@ class Dispatcher:
         again = again and jobs.attempts[job] <= jobs.retries[job]
         if again and event.next_need is not None:
             self._left -= self._work[job][0]
+            self._wants.pop(job, None)
             self._weigh(replace(self._listed[job], need=event.next_need))
             self._left += self._work[job][0]
         self._killed.discard(job)
@@ -373,14 +412,21 @@ class Dispatcher:
         """Ask for blocks where ready jobs find no room in those there are."""
         if self._is_closed() or self._refused or not self._blocks.may_grow or self._blocks.has_room(now):
             return
-        ready = [job for _, _, job in self._ready if self._jobs.state(job) is State.READY]
-        if not any(not self._listed[job].local for job in ready):
+        ready = ((wants, job) for wants, job in self._ready if self._jobs.state(job) is State.READY)
+        if not any(not self._listed[job].local and not self._shares.is_short(wants) for wants, job in ready):
             return
         todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
-        found = [Open(plan, running) for plan, running in self._blocks.wanted(self._packer(todo))]
+        wanted = self._blocks.wanted(self._packer(todo))
+        found = [Open(plan, running, self._shares.none()) for plan, running in wanted]
         self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = self._refused or not (found or self._where or self._blocks.any_open())
+
+    def _grants(self) -> list[DispatchAction]:
+        """What blocks are to be told of their parts of the limits."""
+        changed = dict.fromkeys(block for block, _ in self._blocks.grants())
+        changed.update(dict.fromkeys(self._shares.grants(self._blocks.places(), self._blocks.readers())))
+        return [Grant(block, self._blocks.running_of(block), self._shares.told(block)) for block in changed]
 
     def _close(self) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.

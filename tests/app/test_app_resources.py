@@ -48,7 +48,10 @@ def test_what_a_job_occupies(resources, need) -> None:
         ({"nodes": 2, "gpus": 5}, "r asks for 5 of `gpus`, a node has only 4"),
         ({"ranks": 9}, "r asks for 9 of `ranks`, a node has threads for only 8"),
         ({"nodes": 2, "ranks": 9, "ranks_per_node": 4}, "r asks for 9 of `ranks`, its nodes have only 8"),
-        ({"ranks": 4, "threads_per_rank": 3}, "r asks for 3 of `threads_per_rank`, for each of 4 ranks a node has only 2"),
+        (
+            {"ranks": 4, "threads_per_rank": 3},
+            "r asks for 3 of `threads_per_rank`, for each of 4 ranks a node has only 2",
+        ),
         ({"ranks": 8, "gpus_per_rank": 1}, "r asks for 1 of `gpus_per_rank`, for each of 8 ranks a node has only 0.5"),
         ({"ranks": 1, "gpus_per_rank": 5}, "r asks for 5 of `gpus_per_rank`, a node has only 4"),
     ],

@@ -244,9 +244,19 @@ GPU_NODE = NodeShape(4, gpus=(GpuSlot("0", (2, 3)), GpuSlot("1", (0, 1))), gpu_v
         ("ssh", ("a",), {"RANKS": "3"}, "exec mpiexec -n 3 -ppn 3 -hosts a "),
         ("ssh", ("a",), {"RANKS": "many"}, ""),
         ("local", ("a", "b"), {"RANKS": "4"}, "exec mpiexec -n 4 "),
-        ("srun", ("a", "b"), {"RANKS_PER_NODE": "2"}, "--ntasks=4 --ntasks-per-node=2 --cpus-per-task=1 --cpu-bind=cores "),
+        (
+            "srun",
+            ("a", "b"),
+            {"RANKS_PER_NODE": "2"},
+            "--ntasks=4 --ntasks-per-node=2 --cpus-per-task=1 --cpu-bind=cores ",
+        ),
         ("srun", ("a",), {"RANKS": "2"}, " flowrules-rank CUDA_VISIBLE_DEVICES 2 0,1 0-1 0,1 2-3 "),
-        ("ssh", ("a", "b"), {"RANKS": "4", "GPUS_PER_RANK": "1"}, " flowrules-rank CUDA_VISIBLE_DEVICES 2 0 2-3 1 0-1 "),
+        (
+            "ssh",
+            ("a", "b"),
+            {"RANKS": "4", "GPUS_PER_RANK": "1"},
+            " flowrules-rank CUDA_VISIBLE_DEVICES 2 0 2-3 1 0-1 ",
+        ),
         (
             "local",
             ("a", "b"),

@@ -67,9 +67,7 @@ def launcher(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def box(
-    cluster: Path, campaign: Callable[..., Campaign], launcher: str, monkeypatch: pytest.MonkeyPatch
-) -> Campaign:
+def box(cluster: Path, campaign: Callable[..., Campaign], launcher: str, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     monkeypatch.setenv("SLURM_CONF", str(cluster))
     made = campaign(FLOWFILE, machine=MACHINE.replace("LAUNCHER", launcher))
     made.write("bin/ssh", SSH)
