@@ -242,6 +242,8 @@ class Runner:
             work = self._works.get(event.task)
             if work is not None and work.begun is not None:
                 work.until, work.ended = now + self._spec.latency_wait, now
+                for node in work.slot.nodes[1:]:
+                    self._agents.sweep(node, event.task)
                 if event.exit == -signal.SIGKILL and event.task in self._nodes.orphans:
                     work.unwanted = work.unwanted or "lost"
                 self._nodes.forget(work)

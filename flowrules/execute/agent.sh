@@ -5,6 +5,7 @@
 #
 #     stdin    run TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
 #              file TASK PATH    the same, with WORDS in a file
+#              sweep TASK        what is left here of an attempt that ended on another node: before anything else starts
 #              kill TASK         TERM to its group, KILL after the grace, and a search for what left the group
 #              tick              the lease goes on
 #              bye GRACE         end everything, say `reaped`, leave
@@ -176,6 +177,7 @@ fr_serve() { # the life of the agent; fr_leave ends it
         status=${line%% *} line=${line#* }
         fr_start "$status" "${line%% *}" "${line#* }"
         ;;
+      "sweep "*) (fr_task=${line#* } && fr_sweep fr_is_rank 2) ;;
       "kill "*) fr_kill "${line#* }" ;;
       tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
       "bye "*) fr_leave "${line#* }" ;;
