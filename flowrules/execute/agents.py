@@ -15,7 +15,8 @@ from importlib.resources import files
 from flowrules.execute import agentlines, launchers
 from flowrules.execute.feeder import Feeder
 from flowrules.execute.guard import Guard, start_guard
-from flowrules.execute.launchers import Flavour
+from flowrules.execute.lanes import Lanes
+from flowrules.execute.launchers import Flavour, message
 from flowrules.execute.link import Link
 from flowrules.execute.mpirun import installed_flavour
 from flowrules.execute.processes import ATTEMPT, RUN, chained
@@ -42,7 +43,7 @@ class _Node:
         reaped: nothing of ours is known to live there.
         leaving: the block ends.
         said: the last line that was not the agent's.
-        tasks: those that were started and whose end is not known.
+        tasks: those that were started and whose end is not known, with their lanes.
     """
 
     name: str
@@ -53,7 +54,8 @@ class _Node:
     leaving: bool = False
     said: str = ""
     since: float = 0.0
-    tasks: set[str] = field(default_factory=set)
+    tasks: dict[str, int] = field(default_factory=dict)
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 class Agents:
@@ -155,25 +157,24 @@ class Agents:
         if there.link is None or not there.ready or there.leaving or task in self._where:
             raise ValueError(f"`{task}` cannot be started on `{node}`")
         sweep = bool(self._spec.node.gpu_variable) and self._spec.node.gpu_variable in env
-        words = launchers.task_words(argv, env, log, cpus, sweep=sweep)
-        line = f"run {task} {words}\n"
-        if len(line) > launchers.LINE_LIMIT:
+        how, words = "run", launchers.task_words(argv, env, log, cpus, sweep=sweep)
+        if len(words) > launchers.LINE_LIMIT:
             path = self._words_file(task)
             self._filed.add(task)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(fd, "w", encoding="ascii") as file:
                 file.write(words + "\n")
-            line = f"file {task} {launchers.quoted(path)}\n"
-        there.tasks.add(task)
+            how, words = "file", launchers.quoted(path)
+        lane = there.tasks[task] = there.lanes.take(launchers.ranges(cpus))
         there.reaped = False
         self._where[task] = there
-        there.link.send(line.encode("ascii"))
+        there.link.send(message(f"{how} {lane} {task} {words}"))
 
     def kill(self, task: str) -> None:
         """End an attempt: TERM, KILL after the grace, and a search for what hid. Nothing if it has ended."""
         node = self._where.get(task)
         if node is not None and node.link is not None:
-            node.link.send(f"kill {task}\n".encode("ascii"))
+            node.link.send(message(f"kill {task}"))
 
     def sweep(self, node: str, task: str) -> None:
         """End what is left on a node of an attempt that ended on another: ranks that outlived their launcher."""
@@ -229,7 +230,7 @@ class Agents:
         for node in self._nodes.values():
             node.leaving = True
             if node.link is not None and node.ready:
-                node.link.send(f"bye {round(grace * 1e6)}\n".encode("ascii"))
+                node.link.send(message(f"bye {round(grace * 1e6)}"))
             else:
                 self._drop(node)
         end = time.monotonic() + grace + _HARD
@@ -306,6 +307,7 @@ class Agents:
             self._collect(node)
             node.ready = node.reaped = True
             node.tasks.clear()
+            node.lanes = Lanes()
             self._events.append(ready)
         elif kind == "reaped":
             node.reaped = True
@@ -327,7 +329,7 @@ class Agents:
     def _end(self, node: _Node, end: TaskEnded) -> None:
         if end.task not in node.tasks or self._where.get(end.task, node) is not node:
             return
-        node.tasks.discard(end.task)
+        node.lanes.give(node.tasks.pop(end.task))
         self._where.pop(end.task, None)
         if end.task in self._filed:
             self._filed.discard(end.task)

@@ -280,9 +280,10 @@ def _block(
     needed = 0.0
     for number, start in run.starts.items():
         job = by_id[number]
-        where = tuple([int(name) for name in run.slots[number].nodes])
+        slot = run.slots[number]
+        where = tuple([int(name) for name in slot.nodes])
         share = 1.0 if job.need.nodes else shares.share(job)
-        spans.append(Span(number, start, start + expected_time(job), where, share))
+        spans.append(Span(number, start, start + expected_time(job), where, share, slot.gpus, slot.cores))
         needed = max(needed, start + _length(job))
     work = shares.work([by_id[number] for number in run.starts])
     busy = min(100.0, 100 * work / (nodes * run.makespan)) if run.makespan else 0.0

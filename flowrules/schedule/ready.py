@@ -1,51 +1,78 @@
-"""Jobs that wait to be handed over, in order; those that wait for the same shared resources line up together."""
+"""Ready jobs of a campaign as they wait for a block, and whether any block can be handed one of them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from heapq import heappop, heappush
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
 
+from flowrules.model.events import SchedJob
+from flowrules.schedule.backlog import BESIDE, Backlog, likeness
+from flowrules.schedule.blocks import Blocks
 from flowrules.schedule.room import Amounts
-
-Entry: TypeAlias = tuple[float, float, int]
-"""Negative priority, negative rank, id: the least goes first."""
-
-LOOK: Final = 64
-"""So many jobs of a line that find no block are looked at, one after another."""
+from flowrules.schedule.shares import Shares
+from flowrules.schedule.states import Jobs
 
 
 class Ready:
-    """Lines of jobs, one for each combination of shared resources: who waits for a licence holds nobody else up."""
+    """Ready jobs.
 
-    def __init__(self) -> None:
-        self._lines: dict[Amounts, list[Entry]] = {}
-        self._aside: list[tuple[Amounts, Entry]] = []
-        self._passed: Counter[Amounts] = Counter()
+    Args:
+        listed, work, unfit: what the dispatcher knows of jobs: as they came, node-seconds and nodes, blocks that cannot
+            run them.
+        wants, shares: what jobs take of limited resources, and who has those.
+    """
 
-    def push(self, wants: Amounts, entry: Entry) -> None:
-        heappush(self._lines.setdefault(wants, []), entry)
+    def __init__(
+        self,
+        jobs: Jobs,
+        listed: Mapping[int, SchedJob],
+        work: Mapping[int, tuple[float, float]],
+        unfit: Mapping[int, set[str]],
+        blocks: Blocks,
+        wants: Mapping[int, Amounts],
+        shares: Shares,
+    ) -> None:
+        self._jobs = jobs
+        self._listed = listed
+        self._work = work
+        self._unfit = unfit
+        self._blocks = blocks
+        self._wants = wants
+        self._shares = shares
+        self._backlog = Backlog()
 
-    def __iter__(self) -> Iterator[tuple[Amounts, int]]:
-        """What they share and ids, in no order; some are not ready any more, or stand there twice."""
-        return ((wants, entry[2]) for wants, line in self._lines.items() for entry in line)
+    def lasts(self, job: int) -> float:
+        """Seconds that must be left of a block."""
+        listed = self._listed[job]
+        return listed.expected if listed.limit is None else listed.limit
 
-    def in_order(self) -> Iterator[int]:
-        """Take jobs, the first of all lines each time; those set aside meanwhile are back when it ends."""
-        while True:
-            heads = [(line[0], wants) for wants, line in self._lines.items() if line and self._passed[wants] < LOOK]
-            if not heads:
-                break
-            self._now = min(heads)[::-1]
-            heappop(self._lines[self._now[0]])
-            yield self._now[1][2]
-        for wants, entry in self._aside:
-            heappush(self._lines[wants], entry)
-        self._aside.clear()
-        self._passed.clear()
+    def add(self, job: int) -> None:
+        """Line a job up, unless no block will ever be able to take it."""
+        entry = -self._jobs.priority[job], -self._jobs.rank[job], job
+        if self._listed[job].local:
+            self._backlog.add(entry, (*BESIDE[:-1], self._wants.get(job, ())))
+            return
+        (work, share), lasts = self._work[job], self.lasts(job)
+        if self._blocks.could_take(share, lasts):
+            self._backlog.add(
+                entry, likeness(lasts, work, int(share), self._unfit.get(job, ()), self._wants.get(job, ()))
+            )
 
-    def set_aside(self) -> None:
-        """The job that was taken last found no block."""
-        self._aside.append(self._now)
-        self._passed[self._now[0]] += 1
+    def hand_out(self, hand: Callable[[int], bool]) -> None:
+        """Offer jobs, as `Backlog.hand_out` does."""
+        self._backlog.hand_out(hand)
+
+    def any(self) -> bool:
+        """Whether any job waits for a block."""
+        return next(self._heads(), None) is not None
+
+    def are_stuck(self, now: float) -> bool:
+        """Whether no block that there is or is asked for can be handed any of the jobs."""
+        takes = self._blocks.any_takes
+        return not self._blocks.are_asked and not any(
+            takes(*self._work[job], self.lasts(job), now, self._unfit.get(job, ())) for job in self._heads()
+        )
+
+    def _heads(self) -> Iterator[int]:
+        """One job of each kind that waits for a block, and not for others to end."""
+        short = self._shares.is_short
+        return (n for n in self._backlog.heads() if not self._listed[n].local and not short(self._wants.get(n, ())))

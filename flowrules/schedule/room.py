@@ -52,13 +52,21 @@ class Grant:
 class Room(Protocol):
     """The free part of a capacity."""
 
+    """The free part of a capacity.
+
+    Attributes:
+        ahead: how many jobs may be started before there is a core for them; 0 where a place knows no such thing.
+    """
+
+    ahead: int
+
     @property
     def size(self) -> int:
         """Cores in all."""
 
     @property
     def cores(self) -> int:
-        """Cores that are free."""
+        """Cores that are free, less than none while jobs were started before there is one."""
 
     def shape(self, need: Need) -> Shape:
         """A need in whole numbers. More than one GPU and a part of another counts as whole ones.

@@ -54,7 +54,11 @@ class SharingRoom:
         self._room = room
         self._tokens = tokens
         self._kept: Shape | None = None
-        self.size = room.size
+        self.ahead = 0
+
+    @property
+    def size(self) -> int:
+        return self._room.size
 
     @property
     def cores(self) -> int:

@@ -61,12 +61,10 @@ class Runner:
         self.waiting += [said.job for said in some if isinstance(said, Hand)]
 
     def start(self, jobs: dict[int, SchedJob], done: set[int]) -> None:
+        most = self.tokens.get("licence", float("inf"))
         for job in list(self.waiting):
-            most = self.tokens.get("licence", float("inf"))
-            if set(jobs[job].needs) <= done and held(jobs, [*self.running, job]) <= max(most, 0) + 1e-9:
-                self.waiting.remove(job)
-                self.running.append(job)
-            elif set(jobs[job].needs) <= done and not dict(jobs[job].need.custom):
+            fits = held(jobs, [*self.running, job]) <= most + 1e-9 or not jobs[job].need.custom
+            if fits and set(jobs[job].needs) <= done:
                 self.waiting.remove(job)
                 self.running.append(job)
 
