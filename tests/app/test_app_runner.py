@@ -184,7 +184,6 @@ def test_tasks_wait_for_what_all_blocks_share():
     assert brief(desk.grant(3.0, None, {})) == []
 
 
-
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
