@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -24,7 +23,6 @@ from flowrules.model.dispatch import (
     DispatchAction,
     DispatchEvent,
     Freed,
-    Grant,
     Hand,
     NotYet,
     Open,
@@ -38,7 +36,6 @@ from flowrules.model.events import (
     Ended,
     Finished,
     Kill,
-    Need,
     Planned,
     SchedJob,
     Skipped,
@@ -49,17 +46,11 @@ from flowrules.schedule.blocks import Blocks, share_of
 from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
 from flowrules.schedule.ready import Ready
-from flowrules.schedule.room import Amounts
-from flowrules.schedule.shares import Place, Shares
+from flowrules.schedule.sharing import Sharing
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
-from flowrules.schedule.tokens import amounts
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
-
-
-HERE: Final = Place(LOCAL, 1)
-"""Where jobs run beside the driver."""
 
 
 class Dispatcher:
@@ -90,15 +81,14 @@ class Dispatcher:
         self._jobs = Jobs()
         self._listed: dict[int, SchedJob] = {}
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
-        self._wants: dict[int, Amounts] = {}  # of what is limited for all
         self._where: dict[int, str] = {}
         self._following = Following()
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
         self._blocks = Blocks(shape, max_jobs)
-        self._shares = Shares(limits or {})
+        self._sharing = Sharing(limits or {}, node, self._listed, self._work, self._blocks)
         known = (self._jobs, self._listed, self._work, self._unfit, self._blocks)
-        self._ready = Ready(*known, self._wants, self._shares)
+        self._ready = Ready(*known, self._sharing)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
@@ -118,7 +108,7 @@ class Dispatcher:
             before = len(self._actions)
             self._hand_out(now)
             self._open(now)
-            self._actions[before:before] = self._grants()
+            self._actions[before:before] = self._sharing.grants()
             self._close(now)
             self._finish()
         actions, self._actions = self._actions, []
@@ -142,14 +132,9 @@ class Dispatcher:
                 self._returned(event.job)
             case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
                 self._blocks.heed(event)
-                if isinstance(event, BlockKnown):
-                    self._shares.know(event.block, event.tokens)
-                    for need in event.strange:
-                        self._shares.adopt(event.block, *self._share(need, 1.0))
-                elif isinstance(event, BlockOver):
-                    self._shares.forget(event.block)
+                self._sharing.heed(event)
             case Freed():
-                self._shares.remove(event.block, *self._share(event.need, 1.0))
+                self._sharing.heed(event)
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
@@ -192,15 +177,7 @@ class Dispatcher:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
-        if wants := self._shares.wants(amounts(job.need)):
-            self._wants[job.id] = wants
-
-    def _share(self, need: Need, expected: float) -> tuple[Amounts, float, float]:
-        """What a job takes of shared resources, the nodes it occupies, and its seconds."""
-        return self._shares.wants(amounts(need)), share_of(need, self._node), expected
-
-    def _share_of(self, job: int) -> tuple[Amounts, float, float]:
-        return self._wants.get(job, ()), self._work[job][1], self._listed[job].expected
+        self._sharing.weigh(job)
 
     def _look_at_needs(self, job: int) -> None:
         """A job that has begun to wait: will it have what it needs?"""
@@ -272,7 +249,7 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        self._shares.begin()
+        self._sharing.begin()
         if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
             self._ready.hand_out(lambda job: self._offered(job, now))
 
@@ -282,8 +259,8 @@ class Dispatcher:
         if jobs.state(job) is not State.READY or not self._can_follow(job):
             return True
         where = self._place(job, now)
-        if where is None and job in self._wants:
-            self._shares.refuse(self._wants[job], [HERE] if self._listed[job].local else self._blocks.places())
+        if where is None:
+            self._sharing.refuse(job)
         if where is not None:
             self._hand(job, where)
         elif (
@@ -307,14 +284,10 @@ class Dispatcher:
 
     def _place(self, job: int, now: float) -> str | None:
         """The block for a job; None where there is none now."""
-        wants, nodes, _ = self._share_of(job)
         if self._listed[job].local:
-            return LOCAL if self._local_free > 0 and self._shares.takes(HERE, wants, nodes) else None
+            return LOCAL if self._local_free > 0 and self._sharing.may_start_here(job) else None
         listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
-        but = self._unfit.get(job, set())
-        if wants:  # such a job is not handed to a block that waits: the share would wait with it
-            able = {place.name for place in self._blocks.places() if self._shares.takes(place, wants, nodes)}
-            but = but.union(self._blocks.readers()) - able | but
+        but = self._sharing.unable(job).union(self._unfit.get(job, ()))
         held = self._following.only(job, waiting) if waiting else None
         if held is not None:
             if held in but:
@@ -334,9 +307,7 @@ class Dispatcher:
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._where[job] = where
-        if job in self._wants:
-            here = (place for place in (HERE, *self._blocks.places()) if place.name == where)
-            self._shares.hand(next(here), *self._share_of(job))
+        self._sharing.hand(job, where)
         if where == LOCAL:
             self._local_free -= 1
         else:
@@ -353,7 +324,7 @@ class Dispatcher:
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
-        self._shares.remove(where, *self._share_of(job))
+        self._sharing.take_back(job, where)
         self._following.left(self._jobs.users(job), where)
         if where == LOCAL:
             self._local_free += 1
@@ -378,7 +349,7 @@ class Dispatcher:
         self._jobs.attempts[job] = attempt
         self._where[job] = block
         self._blocks.add(block, *self._work[job])
-        self._shares.adopt(block, *self._share_of(job))
+        self._sharing.adopt(job, block)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -391,7 +362,6 @@ class Dispatcher:
         again = again and jobs.attempts[job] <= jobs.retries[job]
         if again and event.next_need is not None:
             self._left -= self._work[job][0]
-            self._wants.pop(job, None)
             self._weigh(replace(self._listed[job], need=event.next_need))
             self._left += self._work[job][0]
         self._killed.discard(job)
@@ -448,16 +418,10 @@ class Dispatcher:
                 return
             todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
             wanted = self._blocks.wanted(self._packer(todo))
-            found = [Open(plan, running, self._shares.none()) for plan, running in wanted]
+            found = [Open(plan, running, self._sharing.none()) for plan, running in wanted]
             self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())
-
-    def _grants(self) -> list[DispatchAction]:
-        """What blocks are to be told of their parts of the limits."""
-        changed = dict.fromkeys(block for block, _ in self._blocks.grants())
-        changed.update(dict.fromkeys(self._shares.grants(self._blocks.places(), self._blocks.readers())))
-        return [Grant(block, self._blocks.running_of(block), self._shares.told(block)) for block in changed]
 
     def _close(self, now: float) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
