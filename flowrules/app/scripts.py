@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowrules.app.batch import profile_of
@@ -85,7 +85,9 @@ class _Yard:
         self._tasks: dict[str, list[Task]] = {}
         self._mark = os.urandom(6).hex()
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str]) -> str:
+    counts = False
+
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         from flowrules.model.block import BlockSpec
         from flowrules.schedule.queues import choose
 

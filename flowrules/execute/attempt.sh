@@ -36,6 +36,8 @@ fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where i
 
 fr_is_task() { fr_is_ours && [[ $fr_j == ":$fr_chain$fr_task:"* ]]; }
 
+fr_is_rank() { [[ $fr_b == *":$fr_mark:"* && $fr_j == ":$fr_chain$fr_task:"* ]]; } # whose agent may be another node's
+
 fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
 
 fr_is_older() { # an earlier incarnation of the block, or an earlier agent of this node
