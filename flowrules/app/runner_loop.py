@@ -318,8 +318,8 @@ class Runner:
             if not ended and not to_start:
                 return
             for work, end in ended:
-                if work.task.last and end.record.status == "failed":
-                    self._block.tell_others(work.task.name)
+                if end.record.status == "failed" and self._block.ends_run(work.task):
+                    self._block.tell_others()
                     self._close(f"{work.task.label} failed", now, grace=None)
                 self._forget(work, now)
                 self._do(self._desk.ended(now, work.task.name, ok=end.record.status == "done"))
