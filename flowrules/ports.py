@@ -96,6 +96,12 @@ class Executor(Protocol):
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
 
+    def ahead(self, rule: str) -> int:
+        """How many attempts of a rule are worth starting before there is room for them; 0 for most.
+
+        Such an attempt begins when others end. It may be started like any other.
+        """
+
     def wait(self, timeout: float | None) -> list[Outcome]:
         """Outcomes since the last call; waits up to ``timeout`` seconds (None: until there is one or `wake`)."""
 

@@ -135,6 +135,7 @@ fr_words() { # the words of a file that may take a moment to be seen from this n
 fr_exec() { # VARIABLES WORDS; log's descriptor is 6; the last thing this process does as a shell
   local count=$1
   shift
+  trap - HUP INT TERM USR2 # what a plain script ignores, a job must not
   exec 0</dev/null 1>&6 2>&6 4>&- 6>&- 8>&- 9>&- {fr_idle}>&-
   export FLOWRULES_ATTEMPT=$fr_chain$fr_task
   while ((count-- > 0)); do
