@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from flowrules.app.fleet_queues import asks_with
+from flowrules.app.drive.fleet_queues import asks_with
 from flowrules.errors import BatchError, UsageError
 from flowrules.execute.batch.choose import batch_system
 from flowrules.execute.batch.patience import finish
