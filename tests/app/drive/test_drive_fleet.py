@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.profiles import open_profile
 from flowrules.errors import BatchError, UsageError
 from flowrules.execute.batch.patience import Manners, Patient, finish

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from flowrules.app.fleet_block import SCRIPT, Live, minutes
-from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
-from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
-from flowrules.app.fleet_question import Question
-from flowrules.app.fleet_queues import Queues
-from flowrules.app.packing import taken_by
-from flowrules.app.salvage import salvage
+from flowrules.app.block.salvage import salvage
+from flowrules.app.drive.fleet_block import SCRIPT, Live, minutes
+from flowrules.app.drive.fleet_found import found_blocks, take_stock, wait_until_accepted
+from flowrules.app.drive.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.drive.fleet_question import Question
+from flowrules.app.drive.fleet_queues import Queues
+from flowrules.app.drive.packing import taken_by
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient
 from flowrules.execute.jobscript import ScriptBlock, render_script

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from flowrules.app.beside import refuse_beside_blocks
-from flowrules.app.campaign import CampaignLoop
-from flowrules.app.cutoff import Handed
-from flowrules.app.fleet import Fleet
+from flowrules.app.drive.beside import refuse_beside_blocks
+from flowrules.app.drive.campaign import CampaignLoop
+from flowrules.app.drive.cutoff import Handed
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.tasks import TaskMaker, unlike
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
 from flowrules.app.resources import ON_NODES, NodeSizer
 from flowrules.app.setting import Setting
 from flowrules.app.settings import BatchSettings, Request
-from flowrules.app.tasks import TaskMaker, unlike
 from flowrules.errors import FlowfileError, UsageError
 from flowrules.execute import machine
 from flowrules.execute.batch.choose import batch_system

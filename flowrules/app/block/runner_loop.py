@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from flowrules.app.runner_agents import AgentsLike, tell
-from flowrules.app.runner_clocks import BEAT_SECONDS, LOOK_SECONDS, TICK_SECONDS, Clocks
-from flowrules.app.runner_desk import Back, Desk, End, Move, Place
-from flowrules.app.runner_nodes import Nodes
-from flowrules.app.runner_work import Bench, Work
+from flowrules.app.block.runner_agents import AgentsLike, tell
+from flowrules.app.block.runner_clocks import BEAT_SECONDS, LOOK_SECONDS, TICK_SECONDS, Clocks
+from flowrules.app.block.runner_desk import Back, Desk, End, Move, Place
+from flowrules.app.block.runner_nodes import Nodes
+from flowrules.app.block.runner_work import Bench, Work
 from flowrules.errors import DirectoryHeld, FlowrulesError, StateError
 from flowrules.execute.launchers import ranges
 from flowrules.model.agent import AgentEvent, NodeLost, NodeNote, NodeReady, TaskEnded
@@ -64,7 +64,7 @@ class Runner:
         self._agents.wake()
 
     def run(self) -> int:
-        """Run until the block is closed. The exit status, as of `flowrules.app.runner.run_block`.
+        """Run until the block is closed. The exit status, as of `flowrules.app.block.runner.run_block`.
 
         Raises:
             DirectoryHeld: a later incarnation took over; all attempts were killed.
@@ -322,8 +322,8 @@ class Runner:
             if not ended and not to_start:
                 return
             for work, end in ended:
-                if work.task.last and end.record.status == "failed":
-                    self._block.tell_others(work.task.name)
+                if end.record.status == "failed" and self._block.ends_run(work.task):
+                    self._block.tell_others()
                     self._close(f"{work.task.label} failed", now, grace=None)
                 self._forget(work, now)
                 self._do(self._desk.ended(now, work.task.name, ok=end.record.status == "done"))

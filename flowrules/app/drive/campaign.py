@@ -6,12 +6,12 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from flowrules.app.cutoff import CutOffs, Handed, cut_off_record
-from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.drive.cutoff import CutOffs, Handed, cut_off_record
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.loop import TAIL_LINES, Loop, text_of
 from flowrules.app.parts import Parts
-from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task

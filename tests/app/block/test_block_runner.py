@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from flowrules.app.runner_clocks import Clocks
-from flowrules.app.runner_desk import Back, Desk, End, Place, cluster_of
-from flowrules.app.runner_hosts import allocated_hosts, batch_id
-from flowrules.app.runner_nodes import Nodes
-from flowrules.app.runner_work import Bench, Work, draft_of
+from flowrules.app.block.runner_clocks import Clocks
+from flowrules.app.block.runner_desk import Back, Desk, End, Place, cluster_of
+from flowrules.app.block.runner_hosts import allocated_hosts, batch_id
+from flowrules.app.block.runner_nodes import Nodes
+from flowrules.app.block.runner_work import Bench, Work, draft_of
 from flowrules.errors import BatchError
 from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd

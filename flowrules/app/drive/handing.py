@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Final, Protocol
 
 from flowrules.app.book import Book
-from flowrules.app.campaign import GATHERED
+from flowrules.app.drive.campaign import GATHERED
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.intake import Intake
 from flowrules.app.loop import text_of
 from flowrules.app.resources import NodeSizer
 from flowrules.app.settings import Request
-from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task

@@ -11,12 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from flowrules.app.batch import Campaign
-from flowrules.app.fleet_news import Over
-from flowrules.app.handing import Handing
+from flowrules.app.drive.batch import Campaign
+from flowrules.app.drive.fleet_news import Over
+from flowrules.app.drive.handing import Handing
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.parts import Result
 from flowrules.app.setting import Setting
-from flowrules.app.tasks import TaskMaker
 from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.job import Job
