@@ -162,7 +162,8 @@ class CampaignLoop(Loop):
         try:
             block = self._fleet.open(action.plan, action.running)
         except (UsageError, StateError) as error:
-            self._observer.message(f"no block can be had: {error.message}")
+            hint = f" ({error.hint})" if error.hint else ""
+            self._observer.message(f"no block can be had: {error.message}{hint}")
             self.result.refused.append(error.message)
             self._events.append(OpenRefused(now, action.plan))
             return

@@ -17,6 +17,7 @@ from flowrules.app.fleet_block import SCRIPT, Live, minutes
 from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.fleet_question import Question
+from flowrules.app.fleet_queues import Queues
 from flowrules.app.packing import taken_by
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
@@ -30,7 +31,7 @@ from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
-from flowrules.schedule.queues import Offer, choose
+from flowrules.schedule.queues import Offer
 
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
@@ -83,6 +84,7 @@ class Fleet:
         self._live: dict[str, Live] = {}
         self._dead: dict[str, Live] = {}  # over, and not all they brought is recorded yet
         self._question = Question(batch, every, tell)
+        self._queues = Queues(profile, batch, tell)
         self._pause = QUICK
 
     @property
@@ -144,7 +146,7 @@ class Fleet:
         """
         profile = self._profile
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
-        offer = choose(profile, plan.nodes, plan.walltime, taken)
+        offer = self._queues.choose(plan.nodes, plan.walltime, taken)
         block = self._next_name()
         # before there is a folder: the profile may lack something
         shown, script = self._script(block, offer, after or (), plain=plain)
@@ -311,6 +313,7 @@ class Fleet:
 
     def poll(self, now: float) -> list[News]:
         """What happened since the last look, by the logs of the blocks and, now and then, the batch system."""
+        self._queues.go_on(now)
         news = self.submit(now)
         for live in list(self._live.values()):
             news += self._read(live, now)
@@ -392,6 +395,7 @@ class Fleet:
 
     def leave(self) -> None:
         """Let go of all blocks; they go on. What was asked of the batch system just now is given up."""
+        self._queues.give_up()
         self._question.give_up()
         for live in self._live.values():
             live.submitting = live.cancelling = None

@@ -168,7 +168,9 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
     store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
     guard = start_guard(setting.run_id, [lock.fileno()])
     setting.stack.callback(guard.close)
-    executor = LocalExecutor(setting.run_id, grace=setting.request.run.grace)
+    settings = setting.request.run
+    cores = None if campaign is not None else settings.cores or machine.cores()
+    executor = LocalExecutor(setting.run_id, grace=settings.grace, cores=cores)
     setting.stack.callback(executor.close)
     loop: Loop
     if campaign is None:

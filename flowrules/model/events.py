@@ -197,6 +197,18 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """From now on so many jobs of one core may be started before there is a core for them: they last next to no time.
+
+    ``back``: jobs that were started so, and are none of that kind: they did not begin and wait for their turn again.
+    """
+
+    now: float
+    jobs: int
+    back: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """Nothing new starts: jobs not started, and those planned later, are forgotten; running ones end."""
 
@@ -210,7 +222,9 @@ class Tick:
     now: float
 
 
-Event: TypeAlias = Planned | Checked | Ended | StopAsked | NodeGone | NodeBack | Withdrawn | Granted | Closing | Tick
+Event: TypeAlias = (
+    Planned | Checked | Ended | StopAsked | NodeGone | NodeBack | Withdrawn | Granted | Ahead | Closing | Tick
+)
 
 # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,11 +254,12 @@ class Check:
 
 @dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Start:
-    """Start an attempt (counted from 1) of a job in a slot."""
+    """Start an attempt (counted from 1) of a job in a slot; ``ahead``: before there is a core for it, see `Ahead`."""
 
     job: int
     attempt: int
     slot: Slot
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

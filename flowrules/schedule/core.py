@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from flowrules.model.events import (
     Action,
+    Ahead,
     Capacity,
     Check,
     Checked,
@@ -97,6 +98,7 @@ class Scheduler:
             NodeBack: self._node_back,
             Withdrawn: self._withdrawn,
             Granted: self._granted,
+            Ahead: self._ahead,
             Closing: self._close,
             Tick: lambda event: None,
         }
@@ -284,10 +286,12 @@ class Scheduler:
         self._again.pop(job, None)
         self._running[job] = grant
         self._queue.begin_group(job)
-        self._actions.append(Start(job, jobs.attempts[job], slot))
+        self._actions.append(Start(job, jobs.attempts[job], slot, ahead=self._room.cores < 0))
 
     def _is_full(self) -> bool:
-        return self._room.cores < 1 or (self._max_jobs is not None and len(self._running) >= self._max_jobs)
+        return self._room.cores + self._room.ahead < 1 or (
+            self._max_jobs is not None and len(self._running) >= self._max_jobs
+        )
 
     def _is_closed(self) -> bool:
         """Whether nothing new may start."""
@@ -358,6 +362,14 @@ class Scheduler:
         if event.running is not None and event.running < 0:
             raise ValueError("not fewer than 0 jobs can run at once")
         self._max_jobs = event.running
+
+    def _ahead(self, event: Ahead) -> None:
+        self._room.ahead = event.jobs
+        for job in event.back:
+            self._room.give(self._running.pop(job))
+            self._jobs.attempts[job] -= 1
+            self._wait_again(job)
+            self._after_needs(job)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
