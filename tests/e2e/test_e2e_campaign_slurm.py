@@ -221,14 +221,13 @@ def test_ranks_by_srun(box: Campaign) -> None:
 
 @pytest.mark.slurm
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launcher", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")]
-)
-def test_blocks_that_wait_for_each_other(box: Campaign, launcher: tuple[str, ...]) -> None:
-    if launcher and not shutil.which("parallel"):
+@pytest.mark.parametrize("launcher", ["ssh"])
+@pytest.mark.parametrize("more", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")])
+def test_blocks_that_wait_for_each_other(box: Campaign, more: tuple[str, ...]) -> None:
+    if more and not shutil.which("parallel"):
         pytest.skip("`parallel` is not installed")
     box.write("Flowfile", CHAIN)
-    said = box.campaign(*launcher, "--submit")
+    said = box.campaign(*more, "--submit")
     assert "16 jobs handed to 2 blocks; nobody drives" in said
     assert f"#SBATCH --dependency=afterany:{batch_job(box, 'b001')}\n" in box.read(".flowrules/blocks/b002/job.sh")
     box.until(lambda: not queued(), "the blocks do not end", 300)
