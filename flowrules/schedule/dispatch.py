@@ -9,7 +9,7 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flowrules.model.dispatch import (
@@ -42,10 +42,10 @@ from flowrules.model.events import (
     StopAsked,
 )
 from flowrules.model.profile import BlockShape, NodeShape
-from flowrules.schedule.backlog import BESIDE, Backlog, likeness
 from flowrules.schedule.blocks import Blocks, share_of
 from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.ready import Ready
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
@@ -82,8 +82,8 @@ class Dispatcher:
         self._following = Following()
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
-        self._backlog = Backlog()
         self._blocks = Blocks(shape, max_jobs)
+        self._ready = Ready(self._jobs, self._listed, self._work, self._unfit, self._blocks)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
@@ -197,21 +197,8 @@ class Dispatcher:
             self._make_ready(job)
 
     def _make_ready(self, job: int) -> None:
-        """Line a job up, unless no block will ever be able to take it."""
-        jobs = self._jobs
-        jobs.move(job, State.READY)
-        entry = -jobs.priority[job], -jobs.rank[job], job
-        if self._listed[job].local:
-            self._backlog.add(entry, BESIDE)
-            return
-        (work, share), lasts = self._work[job], self._lasts(job)
-        if self._blocks.could_take(share, lasts):
-            self._backlog.add(entry, likeness(lasts, work, int(share), self._unfit.get(job, ())))
-
-    def _lasts(self, job: int) -> float:
-        """Seconds that must be left of a block."""
-        listed = self._listed[job]
-        return listed.expected if listed.limit is None else listed.limit
+        self._jobs.move(job, State.READY)
+        self._ready.add(job)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,8 +239,8 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        if not self._is_closed() and (self._local_free > 0 or self._blocks.has_appetite(now, self._left)):
-            self._backlog.hand_out(lambda job: self._offered(job, now))
+        if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
+            self._ready.hand_out(lambda job: self._offered(job, now))
 
     def _offered(self, job: int, now: float) -> bool:
         """Hand a job over, unless it is for its likes to wait as well."""
@@ -286,7 +273,7 @@ class Dispatcher:
         """The block for a job; None where there is none now."""
         if self._listed[job].local:
             return LOCAL if self._local_free > 0 else None
-        listed, lasts, waiting = self._listed[job], self._lasts(job), self._jobs.waiting[job]
+        listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
         but = self._unfit.get(job, ())
         held = self._following.only(job, waiting) if waiting else None
         if held is not None:
@@ -295,11 +282,11 @@ class Dispatcher:
             mates = listed.group is not None and self._group_block.get(listed.group) == held
             if mates and self._blocks.takes(held, *self._work[job], lasts, now):
                 return held
-            return held if self._blocks.wants(held, *self._work[job], lasts, now, self._left) else None
+            return held if self._blocks.wants(held, *self._work[job], lasts) else None
         mate = self._group_block.get(listed.group) if listed.group is not None else None
         if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
+        return self._blocks.emptiest(*self._work[job], lasts, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -407,10 +394,10 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._is_stuck(now):
+        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._ready.are_stuck(now):
             return
         found: list[Open] = []
-        if self._any_head():
+        if self._ready.any():
             if not self._blocks.may_grow:
                 return
             todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
@@ -418,20 +405,6 @@ class Dispatcher:
             self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())
-
-    def _heads(self) -> Iterator[int]:
-        """One ready job of each kind that waits for a block."""
-        return (job for job in self._backlog.heads() if not self._listed[job].local)
-
-    def _any_head(self) -> bool:
-        return next(self._heads(), None) is not None
-
-    def _is_stuck(self, now: float) -> bool:
-        """Whether no block that there is or is asked for can be handed any of the ready jobs."""
-        takes = self._blocks.any_takes
-        return not self._blocks.are_asked and not any(
-            takes(*self._work[job], self._lasts(job), now, self._unfit.get(job, ())) for job in self._heads()
-        )
 
     def _close(self, now: float) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
@@ -444,14 +417,14 @@ class Dispatcher:
             self._actions += [Close(block) for block in self._blocks.end(idle=True)]
 
     def _is_no_use(self, now: float) -> bool:
-        """Whether a block that holds nothing will not be handed anything: all that is ready needs more time than it has.
+        """Whether a block that holds nothing will not be handed anything: what is ready needs more time than it has.
 
         While something runs, or is asked about, and nothing is ready it stays, for what may follow.
         """
         counts = self._jobs.counts
         if not any(counts[state] for state in OPEN):
             return True
-        return self._is_stuck(now) and (self._any_head() or not (self._where or counts[State.ASKED]))
+        return self._ready.are_stuck(now) and (self._ready.any() or not (self._where or counts[State.ASKED]))
 
     def _finish(self) -> None:
         if self._finished or self._where:

@@ -153,7 +153,7 @@ class _Block:
                     checks.append(Checked(now, action.job, True))
                 elif isinstance(action, Impossible):
                     raise ValueError(f"job {self.ids[action.job]} exceeds the capacity")
-            todo = self._scheduler.advance(*checks)
+            todo = self._scheduler.advance(*checks) if checks else []
             self._events += len(checks)
 
     def result(self) -> Simulation:
