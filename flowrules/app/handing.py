@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -85,16 +85,25 @@ class Handing:
 
     Args:
         max_jobs: at most so many jobs at once, or None.
+        overhead: seconds of a slot that each job costs beside its own.
     """
 
     def __init__(
-        self, planned: Planned, request: Request, profile: Profile, max_jobs: int | None, maker: TaskMaker, yard: Yard
+        self,
+        planned: Planned,
+        request: Request,
+        profile: Profile,
+        max_jobs: int | None,
+        maker: TaskMaker,
+        yard: Yard,
+        overhead: float = 0.0,
     ) -> None:
         self.given = Given()
         self._planned = planned
         self._plan = planned.plan
         self._profile = profile
         self._most = max_jobs
+        self._overhead = overhead
         self._intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
         self._maker = maker
         self._yard = yard
@@ -103,7 +112,8 @@ class Handing:
         """Hand over all that can be."""
         profile, most = self._profile, self._most
         jobs = {job.id: job for job in self._ready()}
-        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most)
+        sized = [replace(job, expected=job.expected + self._overhead) for job in jobs.values()]
+        packing = pack(sized, profile.node, profile.blocks, max_jobs=most)
         self.given.left[UNFIT] += len(packing.unfit)
         taken: list[str] = []
         before: list[str] = []

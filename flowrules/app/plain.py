@@ -20,6 +20,9 @@ from flowrules.show.text import escape
 SCRIPT = "plain.sh"
 """The script of a block that has no runner."""
 
+OVERHEAD: Final = 2.0
+"""Seconds that a job takes beside its own: it is reached by ssh, through some shells, and stages wait for each other."""
+
 _OF_THE_SLOT: Final = frozenset({"FLOWRULES_NODES", "FLOWRULES_GPUS", "FLOWRULES_SLOT", "FLOWRULES_MPIRUN"})
 
 _Shape: TypeAlias = tuple[Need, tuple[tuple[str, str], ...]]

@@ -50,13 +50,14 @@ def write_scripts(source: Source, request: Request, output: Output, folder: str)
     if profile.launcher == "parallel":
         from flowrules.app.attempt import Workshop
         from flowrules.app.handing import Handing
+        from flowrules.app.plain import OVERHEAD
         from flowrules.app.tasks import TaskMaker
         from flowrules.execute import machine as here
 
         limit = request.policy.hash_limit
         workshop = Workshop(disk, request.run, workflow.config, None, here.host(), "", limit)
         yard = _Yard(profile, request, output, folder)
-        given = Handing(planned, request, profile, request.batch.max_jobs, TaskMaker(workshop, 0), yard).run()
+        given = Handing(planned, request, profile, request.batch.max_jobs, TaskMaker(workshop, 0), yard, OVERHEAD).run()
         for why, count in given.left.items():
             output.line(f"left to `flowrules`: {count:,} job{'s' if count > 1 else ''} {why}")
         return 1 if given.refused else 0

@@ -33,7 +33,10 @@ def submit(campaign: Campaign, setting: Setting) -> Result:
     """
     maker = TaskMaker(setting.workshop(None), campaign.epoch)
     most = campaign.settings.max_jobs
-    handing = Handing(setting.planned, setting.request, campaign.profile, most, maker, _Yard(campaign, setting))
+    yard, overhead = _Yard(campaign, setting), 0.0
+    if campaign.plain:
+        from flowrules.app.plain import OVERHEAD as overhead
+    handing = Handing(setting.planned, setting.request, campaign.profile, most, maker, yard, overhead)
     given, tell = handing.run(), setting.observer.message
     go_on = f"`{campaign_call('.')}` collects what they did, and goes on"
     if given.blocks:
