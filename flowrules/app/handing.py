@@ -31,6 +31,9 @@ LOCAL: Final = "beside a driver (`local: true`)"
 MAY: Final = "that may not have to run"
 FILES: Final = "whose texts need files that are not there yet"
 NEEDS: Final = "that need one of those, or a job of a block that was not taken"
+BETWEEN: Final = 60.0
+"""Seconds for nodes to be made ready and left, and for the last jobs of each stage, in a block without a runner."""
+
 UNFIT: Final = "that fit no block"
 
 
@@ -150,7 +153,7 @@ class Handing:
     ) -> str | None:
         """Make a block with its tasks; None where there is none to be had, or nothing for it."""
         try:
-            block = self._yard.open(BlockPlan(packed.nodes, packed.walltime), running, after)
+            block = self._yard.open(BlockPlan(packed.nodes, self._walltime(packed)), running, after)
         except (UsageError, StateError) as error:
             self._refuse(error.message)
             self.given.left[NEEDS] += len(packed.jobs)
@@ -166,6 +169,11 @@ class Handing:
             self._yard.drop(block)
             return None
         return block
+
+    def _walltime(self, packed: PackedBlock) -> float:
+        """What to ask for; where jobs cost more than their own time, so does what is between them."""
+        wanted = packed.walltime + (BETWEEN if self._overhead else 0.0)
+        return max(packed.walltime, min(wanted, self._profile.blocks.walltime))
 
     def _hand(self, block: str, tasks: list[Task]) -> None:
         if tasks:

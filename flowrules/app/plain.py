@@ -21,7 +21,7 @@ SCRIPT = "plain.sh"
 """The script of a block that has no runner."""
 
 OVERHEAD: Final = 2.0
-"""Seconds that a job takes beside its own: it is reached by ssh, through some shells, and stages wait for each other."""
+"""Seconds that a job takes beside its own: it is reached by ssh and looked after by some shells."""
 
 _OF_THE_SLOT: Final = frozenset({"FLOWRULES_NODES", "FLOWRULES_GPUS", "FLOWRULES_SLOT", "FLOWRULES_MPIRUN"})
 
