@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from flowrules.app.runner_work import Bench, Work, log_of
+from flowrules.app.block.runner_work import Bench, Work, log_of
 from flowrules.errors import UsageError
 from flowrules.execute.launchers import ranges
 from flowrules.execute.plainscript import PlainBlock, PlainJob, PlainSlot, plain_script
@@ -64,7 +64,7 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         if _shape(task) in shapes:
             continue
         shape = shapes[_shape(task)] = len(shapes)
-        slots.append(places(spec.node, names, task.need))
+        slots.append(places(spec.node, names, task.need)[: _most(task.need, spec.tokens)])
         if not slots[shape]:
             raise UsageError(f"{task.label} fits no node of the block")
         for place in slots[shape]:
@@ -101,6 +101,12 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         return plain_script(block, jobs)
     except ValueError as error:
         raise UsageError(f"no script can be written: {error}") from None
+
+
+def _most(need: Need, tokens: Mapping[str, float]) -> int | None:
+    """How many such tasks what is shared with other blocks is enough for; a stage has no others beside them."""
+    most = [int(tokens[name] / amount) for name, amount in need.custom if amount and name in tokens]
+    return min(most, default=None)
 
 
 def _levels(tasks: Sequence[Task]) -> dict[str, int]:
