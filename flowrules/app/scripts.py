@@ -86,8 +86,6 @@ class _Yard:
         self._tasks: dict[str, list[Task]] = {}
         self._mark = os.urandom(6).hex()
 
-    counts = False
-
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         from flowrules.model.block import BlockSpec
         from flowrules.schedule.queues import choose

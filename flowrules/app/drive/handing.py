@@ -19,7 +19,7 @@ from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageErr
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
-from flowrules.model.events import Need, SchedJob
+from flowrules.model.events import SchedJob
 from flowrules.model.job import Job
 from flowrules.model.packing import PackedBlock
 from flowrules.model.profile import Profile
@@ -41,10 +41,6 @@ LIMITED: Final = "that need more of a limited resource (`--resources`) than othe
 
 class Yard(Protocol):
     """Where blocks are made."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether blocks count what jobs take of resources that all share."""
 
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         """Make a block that begins when others are over. Raises UsageError, StateError.
@@ -135,7 +131,7 @@ class Handing:
         for _, group in groupby(packing.blocks, lambda block: block.wave):
             wave = list(group)
             made = []
-            shares = self._shares([[jobs[n].need for n in packed.jobs] for packed in wave])
+            shares = split(self._limits, [[jobs[n].need for n in packed.jobs] for packed in wave])
             for number, packed in enumerate(wave):
                 running = None if most is None else most // len(wave) + (number < most % len(wave))
                 needed = {self.given.where.get(n) for number in packed.jobs for n in jobs[number].needs}
@@ -160,12 +156,6 @@ class Handing:
             left.add(job.id)
             if self._plan.jobs[job.id].rule.action is not None:
                 self.given.left[why] += 1
-
-    def _shares(self, wave: Sequence[Sequence[Need]]) -> list[dict[str, float]]:
-        """The parts that blocks of a wave have of limited resources; where they do not count, no job gets any."""
-        if self._yard.counts:
-            return split(self._limits, wave)
-        return [dict.fromkeys(self._limits, 0.0) for _ in wave]
 
     def _block(
         self,

@@ -59,10 +59,6 @@ class _Yard:
         self._setting = setting
         self._plain: dict[str, list[Task]] | None = {} if campaign.plain else None
 
-    @property
-    def counts(self) -> bool:
-        return self._plain is None
-
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         return self._fleet.open(plan, running, after, plain=self._plain is not None, tokens=tokens)
 
