@@ -1,7 +1,7 @@
 """How fast small jobs are started: 2,000 shell jobs of one small file each, two at once, whole process, on tmpfs.
 
-flowrules records every one of them, as ninja and doit do; make and xargs record nothing. Programs that would take minutes
-are given fewer jobs; those that take seconds to start say how fast they are after that.
+flowrules records every one of them, as ninja and doit do; make and xargs record nothing. Programs that would take
+minutes are given fewer jobs; those that take seconds to start say how fast they are after that.
 """
 
 from __future__ import annotations

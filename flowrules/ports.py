@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flowrules.model.batch import BatchStatus
+    from flowrules.model.batch import BatchStatus, QueueToday
     from flowrules.model.files import Stamp
     from flowrules.model.order import Order, Outcome
     from flowrules.model.pattern import Pattern
@@ -96,6 +96,12 @@ class Executor(Protocol):
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
 
+    def ahead(self, rule: str) -> int:
+        """How many attempts of a rule are worth starting before there is room for them; 0 for most.
+
+        Such an attempt begins when others end. It may be started like any other.
+        """
+
     def wait(self, timeout: float | None) -> list[Outcome]:
         """Outcomes since the last call; waits up to ``timeout`` seconds (None: until there is one or `wake`)."""
 
@@ -128,6 +134,13 @@ class BatchSystem(Protocol):
 
         Raises:
             BatchError: the batch system did not answer, or not in whole.
+        """
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """All queues by name, as they are now.
+
+        Raises:
+            BatchError: the batch system did not answer, not in whole, or cannot say (``final``).
         """
 
     def cancel(self, id: str) -> Waiting[None]:

@@ -265,6 +265,10 @@ class FakeExecutor:
         self._began: dict[int, float] = {}
         self._outcomes: deque[Outcome] = deque()
 
+    def ahead(self, rule: str) -> int:
+        """None is."""
+        return 0
+
     def start(self, order: Order) -> None:
         """Start an attempt."""
         self.started.append(order)

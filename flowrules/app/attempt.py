@@ -117,6 +117,7 @@ class Workshop:
             env=env,
             log=log,
             fresh=rule.fresh,
+            cores=slot.cores,
         )
         fingerprints = planned.judge.fingerprints
         record = Record(

@@ -16,6 +16,7 @@ from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
 from flowrules.model.dispatch import DispatchAction, DispatchEvent
 from flowrules.model.events import (
+    Ahead,
     Blocked,
     Check,
     Checked,
@@ -41,6 +42,9 @@ FULL_DISK_PAUSE = 5.0
 
 LATE_PAUSE = 0.2
 """Seconds between two looks for an output that has not appeared yet."""
+
+AHEAD_AGAIN = 100
+"""Jobs that must have ended before others are started ahead again, when one was not of the kind."""
 
 REPLAN_SHARE = 5.0
 """A DAG is derived again at once when nothing else can start, else after so many times the time it took last."""
@@ -79,6 +83,8 @@ class Loop:
         self._plans_on_the_way = 0
         self._asked: frozenset[str] = frozenset()
         self._finished = False
+        self._ahead = 0
+        self._ahead_from = 0
 
     def stop(self) -> None:
         """Ask the run to end: once, and running jobs end; twice, and they are killed. Safe in a signal handler."""
@@ -195,7 +201,10 @@ class Loop:
 
     def _perform(self, action: DispatchAction) -> None:
         if isinstance(action, Start):
-            self._prepare(action)
+            if action.ahead and not self._executor.ahead(self.book.plan.jobs[action.job].rule.name):
+                self._put_back(action.job)
+            else:
+                self._prepare(action)
         elif isinstance(action, Check):
             self._check(action.job)
         elif isinstance(action, Skipped):
@@ -211,6 +220,11 @@ class Loop:
         elif isinstance(action, Finished):
             more = self._plans_on_the_way or (self._replan_wanted and not self._stops)
             self._finished = not more
+
+    def _put_back(self, job: int) -> None:
+        """A job was to be started before there is room for it, and may last."""
+        self._ahead, self._ahead_from = 0, len(self.result.done) + AHEAD_AGAIN
+        self._events.append(Ahead(time.monotonic(), 0, (job,)))
 
     def _prepare(self, start: Start) -> None:
         job = self.book.plan.jobs[start.job]
@@ -295,6 +309,14 @@ class Loop:
             self._flush()
             for attempt, record in recorded:
                 self._conclude(attempt.job, attempt.order.attempt, record)
+            self._look_ahead(recorded[-1][0].order.rule)
+
+    def _look_ahead(self, rule: str) -> None:
+        """Where jobs last no time they are started before there is room, so that nobody waits for this loop."""
+        ahead = self._executor.ahead(rule)
+        if ahead != self._ahead and len(self.result.done) >= self._ahead_from:
+            self._ahead = ahead
+            self._events.append(Ahead(time.monotonic(), ahead))
 
     def _flush(self) -> None:
         """Has everything recorded in the file. While the disk is full nothing starts and nothing is concluded."""

@@ -29,7 +29,9 @@ class Attempt:
     Attributes:
         pid: its process group; 0 while that is not known.
         files: private files to be removed after it.
-        warm: the warm process that carries it out; ``in_slot`` if that is a shell.
+        warm: the warm process that carries it out; ``in_slot`` if that is a shell; number: of what it is asked.
+        waits: it stands behind another one that this process is at.
+        cores: those it occupies.
         stopped: it was killed on request.
         deadline: monotonic time at which its state asks for something.
         gone: its first process has ended.
@@ -42,6 +44,9 @@ class Attempt:
     files: tuple[str, ...] = ()
     warm: Warm | None = None
     in_slot: bool = False
+    number: int = 0
+    waits: bool = False
+    cores: int = 0
     state: State = State.RUNNING
     stopped: bool = False
     deadline: float = 0.0

@@ -15,20 +15,18 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from flowrules.execute import machine
-from flowrules.execute.actions import NOT_STARTED, CannotStart, Preparer, Scratch, reason
-from flowrules.execute.attempt import Attempt, State, how, open_log, remove, why_no_log
-from flowrules.execute.calls import CallAnswer, call_kind, call_request
+from flowrules.execute.actions import CannotStart, Preparer, Scratch, reason
+from flowrules.execute.attempt import Attempt, State, open_log, remove
 from flowrules.execute.processes import ATTEMPT, RUN, chained, find, group_lives, send, signal_group, sweep
 from flowrules.execute.reactor import Reactor
-from flowrules.execute.slots import NO_LOG, Slots
 from flowrules.execute.spawn import Ended, Spawner, reap
-from flowrules.execute.warm import Warm, WarmPool
+from flowrules.execute.warm import WarmPool
+from flowrules.execute.warmjobs import WarmJobs
 from flowrules.jobdoc import VARIABLE
 from flowrules.model.order import Order, Outcome
-from flowrules.model.rule import CallAction, ShellAction
+from flowrules.model.rule import ShellAction
 
 _LINGER = 1.0
 """Seconds that processes of a group may outlive the command."""
@@ -55,24 +53,31 @@ class LocalExecutor:
         grace: seconds between TERM and KILL.
         python: interpreter of scripts, run blocks, templates and calls.
         pidfds: see `Reactor`.
+        cores: attempts that occupy more than so many at once wait for others, unless they are alone; None: none waits.
     """
 
     def __init__(
-        self, run_id: str, *, grace: float = 10.0, python: str = sys.executable, pidfds: bool | None = None
+        self,
+        run_id: str,
+        *,
+        grace: float = 10.0,
+        python: str = sys.executable,
+        pidfds: bool | None = None,
+        cores: int | None = None,
     ) -> None:
         self.run_id = run_id
         self._grace = grace
         self._env = {k: v for k, v in os.environb.items() if k not in (ATTEMPT.encode(), VARIABLE.encode())}
         self._env[RUN.encode()] = os.fsencode(chained(RUN, run_id))
-        self._outer = chained(ATTEMPT, "")
         self._spawner = Spawner()
         self._reactor = Reactor(pidfds)
         self._scratch = Scratch()
         self._preparer = Preparer(python, self._scratch)
         self._pool = WarmPool(self._env, self._reactor, self._spawner, machine.cores())
-        self._slots = Slots(self._env)
-        self._python = python
-        self._folder = os.getcwd()
+        self._warm = WarmJobs(self, self._pool, self._env, self._preparer, self._scratch, python, os.getcwd())
+        self._cores = cores
+        self._busy = 0
+        self._returned = False
         self._running: dict[int, Attempt] = {}
         self._timed: dict[Attempt, None] = {}
         self._to_warn: set[str] = set()
@@ -84,21 +89,34 @@ class LocalExecutor:
     def start(self, order: Order) -> None:
         """Start an attempt. A command that cannot be started is reported by `wait`, not raised.
 
-        Where the system has no room for a process, it is put off until another has ended.
+        Where there is no room for it, or the system has none for a process, it is put off until another has ended.
         """
-        if self._put_off:
-            self._put_off.append(order)
-        else:
+        if not self._put_off and self._has_room(order):
             self._begin(order)
+        elif self._cores is None or not self._begin_behind(order):
+            self._put_off.append(order)
+
+    def ahead(self, rule: str) -> int:
+        """How many attempts of a rule are worth starting before there is room for them: they last no time."""
+        return 0 if self._cores is None else self._cores * self._warm.depth(rule)
+
+    def _has_room(self, order: Order) -> bool:
+        return self._cores is None or not self._busy or self._busy + order.cores <= self._cores
+
+    def occupy(self, attempt: Attempt) -> None:
+        """An attempt has begun, or is next where it was sent to."""
+        attempt.cores = attempt.order.cores
+        self._busy += attempt.cores
 
     def _begin(self, order: Order) -> bool:
         """Start an attempt, report that it cannot be started, or put it off; False in that case."""
         now = time.time()
         try:
-            if isinstance(order.action, CallAction):
-                self._start_call(order, order.action, now)
-            elif not (isinstance(order.action, ShellAction) and self._start_in_slot(order, now)):
-                self._start_process(order, now)
+            attempt = self._warm.start(order, now)
+            if attempt is None:
+                attempt = self._start_process(order, now)
+                self.occupy(attempt)
+            self._running[order.job] = attempt
         except CannotStart as error:
             cause = error.__cause__
             if self._running and isinstance(cause, OSError) and cause.errno in _PASSING:
@@ -107,9 +125,29 @@ class LocalExecutor:
             self._done.append(Outcome(order.job, order.attempt, error.exit, str(error), now, now))
         return True
 
+    def _begin_behind(self, order: Order) -> bool:
+        """Have an attempt begin when another one ends, where that suits; whether it does."""
+        try:
+            attempt = self._warm.start_behind(order, time.time())
+        except CannotStart:
+            return False  # it will be told when it is its turn
+        if attempt is not None:
+            self._running[order.job] = attempt
+        return attempt is not None
+
+    def _fill(self) -> None:
+        """Begin what was put off, now that others have ended or it came back from where it was sent to."""
+        while (self._done or self._returned) and self._put_off and self._has_room(self._put_off[0]):
+            if not self._begin(self._put_off.popleft()):
+                break
+        self._returned = False
+
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
         attempt = self._running.get(job)
+        if attempt is not None and attempt.waits and attempt.warm is not None:
+            self._warm.take_back(attempt.warm)
+            attempt = self._running.get(job)
         if attempt is None:
             for order in [order for order in self._put_off if order.job == job]:
                 self._put_off.remove(order)
@@ -140,6 +178,8 @@ class LocalExecutor:
         while True:
             pause = None if end is None else max(0.0, end - now)
             next_look = self._attend(now)
+            if self._returned:
+                self._fill()
             if self._done or (end is None and not self._running):
                 pause = 0.0
             elif next_look is not None:
@@ -151,8 +191,7 @@ class LocalExecutor:
                 self._attend(now)
             if self._reactor.take_wake() or self._done or (not self._running if end is None else now >= end):
                 break
-        while self._done and self._put_off and self._begin(self._put_off.popleft()):
-            pass
+        self._fill()
         done, self._done = self._done, []
         return done
 
@@ -177,7 +216,7 @@ class LocalExecutor:
         self._spawner.close()
         self._scratch.close()
 
-    def _start_process(self, order: Order, now: float) -> None:
+    def _start_process(self, order: Order, now: float) -> Attempt:
         launch = self._preparer.prepare(order)
         log = -1
         try:
@@ -194,145 +233,37 @@ class LocalExecutor:
             if log >= 0:
                 os.close(log)
         attempt = Attempt(order, pid, now, launch.files)
-        self._running[order.job] = attempt
-        self._reactor.watch(pid, lambda: self._process_ended(attempt, reap(pid)))
-
-    def _start_call(self, order: Order, action: CallAction, now: float) -> None:
-        attempt = Attempt(order, 0, now)
-        marks = {ATTEMPT: self._mark(attempt.name)}
-        request, attempt.files = call_request(order, action, marks, self._folder, self._scratch)
-        try:
-            self._hand(attempt, request)
-        except CannotStart:
-            remove(attempt.files)
-            raise
-        self._running[order.job] = attempt
-
-    def _hand(self, attempt: Attempt, request: bytes) -> None:
-        """Give a call to a worker, a new one if need be."""
-        order = attempt.order
-        assert isinstance(order.action, CallAction)
-        kind = call_kind(order, order.action, self._python)
-        worker = None if order.fresh else self._pool.take(kind.key)
-        if worker is None:
-            log = open_log(order)
-            try:
-                worker = self._pool.start(kind, log)
-            finally:
-                if log >= 0:
-                    os.close(log)
-        attempt.warm, attempt.pid = worker, worker.pid
-        self._pool.send(
-            worker,
-            request,
-            partial(self._call_answered, attempt),
-            partial(self._worker_ended, attempt),
-        )
-
-    def _start_in_slot(self, order: Order, now: float) -> bool:
-        """Run a command in a warm shell, if it suits; whether it does."""
-        slots = self._slots
-        if not slots.suits(order):
-            return False
-        kind = slots.kind(order, lambda: self._preparer.program(order.shell[0], order))
-        attempt = Attempt(order, 0, now, in_slot=True)
-        request = None if kind is None else slots.request(order, self._mark(attempt.name))
-        if kind is None or request is None:
-            return False
-        slot = attempt.warm = self._pool.take(kind.key) or self._pool.start(kind, -1)
-        self._running[order.job] = attempt
-        self._pool.send(slot, request, partial(self._slot_answered, attempt), partial(self._slot_ended, attempt))
-        return True
-
-    def _mark(self, name: str) -> str:
-        """What the processes of an attempt carry in their environment."""
-        return self._outer + name
+        self._reactor.watch(pid, lambda: self.process_ended(attempt, reap(pid)))
+        return attempt
 
     def _environment(self, order: Order, more: Mapping[str, str]) -> dict[bytes, bytes]:
         env = self._env.copy()
-        env[ATTEMPT.encode()] = os.fsencode(self._mark(f"J{order.job}.{order.attempt}"))
+        env[ATTEMPT.encode()] = os.fsencode(self._warm.mark(f"J{order.job}.{order.attempt}"))
         for variables in (order.env, more):
             for name, value in variables.items():
                 env[os.fsencode(name)] = os.fsencode(value)
         return env
 
-    def _process_ended(self, attempt: Attempt, ended: Ended) -> None:
+    def process_ended(self, attempt: Attempt, ended: Ended) -> None:
         """The first process of an attempt is gone; the others of its group may not be."""
         attempt.gone = True
         order = attempt.order
         if attempt.outcome is None:
-            now = time.time()
-            attempt.outcome = Outcome(
-                order.job, order.attempt, ended.exit, "", attempt.started, now, ended.cpu, ended.memory
-            )
+            now, began = ended.at or time.time(), attempt.started
+            attempt.outcome = Outcome(order.job, order.attempt, ended.exit, "", began, now, ended.cpu, ended.memory)
             if isinstance(order.action, ShellAction):
-                self._slots.learn(order, now - attempt.started)
+                self._warm.slots.learn(order, now - began)
         if not group_lives(attempt.pid):
-            self._finish(attempt)
+            self.finish(attempt)
         elif attempt.state is State.RUNNING:
             attempt.state = State.LINGERING
             attempt.deadline = time.monotonic() + _LINGER
             self._timed[attempt] = None
 
-    def _slot_answered(self, attempt: Attempt, line: bytes) -> None:
-        slot, order = attempt.warm, attempt.order
-        assert slot is not None
-        if line == NO_LOG:
-            now = time.time()
-            attempt.outcome = Outcome(order.job, order.attempt, NOT_STARTED, why_no_log(order), attempt.started, now)
-            return
-        exit = int(line)
-        if attempt.stopped and exit > 128:
-            exit = 128 - exit  # a shell cannot tell a signal from a status, but here it was ours
-        attempt.pid = self._slots.job_group(slot) or attempt.pid
-        cpu = self._slots.cpu(slot)
-        self._pool.release(slot)
-        self._process_ended(attempt, Ended(exit, cpu, 0))
-
-    def _slot_ended(self, attempt: Attempt, ended: Ended) -> None:
-        slot = attempt.warm
-        assert slot is not None
-        attempt.pid = self._slots.job_group(slot) or attempt.pid
-        signal_group(attempt.pid, signal.SIGKILL)
-        if not attempt.stopped:
-            attempt.note = f"the shell that ran it ended before it did ({how(ended)})"
-        self._process_ended(attempt, ended._replace(exit=ended.exit or 1))
-
-    def _call_answered(self, attempt: Attempt, line: bytes) -> None:
-        worker = attempt.warm
-        assert worker is not None
-        answer = CallAnswer(line)
-        if answer.stale:
-            if not attempt.stopped:
-                self._start_anew(attempt, worker)
-            return
-        attempt.outcome = answer.outcome(attempt.order)
-        if answer.children or attempt.stopped:
-            self._pool.let_go(worker)  # its group is looked at when it has ended
-            return
-        self._pool.release(worker, retire=answer.retire or attempt.order.fresh)
-        self._finish(attempt)
-
-    def _start_anew(self, attempt: Attempt, worker: Warm) -> None:
-        """The module changed since the worker imported it: the job goes to a new one."""
-        order = attempt.order
-        self._pool.release(worker, retire=True)
-        try:
-            self._hand(attempt, worker.request)
-        except CannotStart as error:
-            attempt.outcome = Outcome(order.job, order.attempt, error.exit, str(error), attempt.started, time.time())
-            self._finish(attempt)
-
-    def _worker_ended(self, attempt: Attempt, ended: Ended) -> None:
-        if attempt.outcome is None and not attempt.stopped:
-            attempt.note = f"the Python process ended before the function did ({how(ended)})"
-            ended = ended._replace(exit=ended.exit or 1)
-        self._process_ended(attempt, ended)
-
     def _ask_to_end(self, attempt: Attempt) -> None:
         """TERM to the group of an attempt; that of a job in a slot may not be there yet."""
         if attempt.in_slot and not attempt.pid and attempt.warm is not None:
-            attempt.pid = self._slots.job_group(attempt.warm)
+            attempt.pid = self._warm.slots.job_group(attempt.warm, attempt.number)
         for number in (signal.SIGTERM, signal.SIGCONT):
             signal_group(attempt.pid, number)
 
@@ -344,6 +275,8 @@ class LocalExecutor:
     def _attend(self, now: float) -> float | None:
         """Move attempts whose time has come; returns when to look again."""
         soonest = self._pool.kill_late(now)
+        if self._cores is not None and (stuck := self._warm.look(now)) is not None:
+            soonest = stuck if soonest is None else min(soonest, stuck)
         for attempt in list(self._timed) if self._timed else ():
             look = self._attend_to(attempt, now)
             if look is not None:
@@ -354,7 +287,7 @@ class LocalExecutor:
 
     def _attend_to(self, attempt: Attempt, now: float) -> float | None:
         if attempt.gone and not group_lives(attempt.pid):
-            self._finish(attempt)
+            self.finish(attempt)
             return None
         if attempt.in_slot and not attempt.pid:
             self._ask_to_end(attempt)
@@ -371,10 +304,17 @@ class LocalExecutor:
             attempt.deadline = now + _HARD  # not before the kernel gives it up
             return attempt.deadline
         attempt.note = "processes of it hang in the kernel and could not be killed"
-        self._finish(attempt)
+        self.finish(attempt)
         return None
 
-    def _finish(self, attempt: Attempt) -> None:
+    def put_off(self, attempt: Attempt) -> None:
+        """An attempt did not begin where it was sent to: it begins when there is room."""
+        del self._running[attempt.order.job]
+        remove(attempt.files)
+        self._put_off.append(attempt.order)
+        self._returned = True
+
+    def finish(self, attempt: Attempt) -> None:
         """The group of an attempt is empty; where it matters, who left it is looked for before it is reported."""
         if self._timed:
             self._timed.pop(attempt, None)
@@ -404,6 +344,7 @@ class LocalExecutor:
             error = f"{outcome.error}; {attempt.note}" if outcome.error else attempt.note
             outcome = replace(outcome, error=error)
         del self._running[attempt.order.job]
+        self._busy -= attempt.cores
         if attempt.files:
             remove(attempt.files)
         self._done.append(outcome)

@@ -4,9 +4,10 @@ A process of its own gives exact figures of memory and CPU, and a subshell diffe
 So a slot is used where it pays and cannot be told from a fresh shell: for the default shell, for rules whose attempts
 so far were short, and for plain text.
 
-A slot reads requests on descriptor 3: three lengths of 8, 4 and 4 characters (of the rest; of the log's name and of the
-job's mark, with which the rest begins), then log, mark, and command. It writes the process group of the job on
-descriptor 4, and the exit status on 3; before that the word `log` where the log could not be opened.
+A slot reads requests on descriptor 3: a number and three lengths of 8, 4 and 4 characters (of the rest; of the log's
+name and of the job's mark, with which the rest begins), then log, mark, and command. It writes the number and the
+process group of the job on descriptor 4, and on 3 the exit status and the time; before that the word `log` where the
+log could not be opened.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ NO_LOG = b"log"
 # one line, so that messages of bash count the lines of a command as those of a fresh shell do
 _LOOP = (
     f"set -m; export {ATTEMPT}; "
-    "while IFS= read -r -u 3 -N 16 __flowrules_n && IFS= read -r -u 3 -N ${__flowrules_n:0:8} __flowrules_t; do "
-    "( echo $BASHPID >&4; "
-    'exec >>"${__flowrules_t:0:${__flowrules_n:8:4}}" 2>&1 3>&- 4>&- || { echo log >&3; exit 1; }; '
-    f"{ATTEMPT}=${{__flowrules_t:${{__flowrules_n:8:4}}:${{__flowrules_n:12}}}}; set +m -euo pipefail; "
-    'eval "${__flowrules_t:${__flowrules_n:8:4}+${__flowrules_n:12}}" ); '
-    "echo $? >&3; done"
+    "while IFS= read -r -u 3 -N 24 __flowrules_n && IFS= read -r -u 3 -N ${__flowrules_n:8:8} __flowrules_t; do "
+    "( echo ${__flowrules_n:0:8} $BASHPID >&4; "
+    'exec >>"${__flowrules_t:0:${__flowrules_n:16:4}}" 2>&1 3>&- 4>&- || { echo log >&3; exit 1; }; '
+    f"{ATTEMPT}=${{__flowrules_t:${{__flowrules_n:16:4}}:${{__flowrules_n:20}}}}; set +m -euo pipefail; "
+    'eval "${__flowrules_t:${__flowrules_n:16:4}+${__flowrules_n:20}}" ); '
+    "echo $? $EPOCHREALTIME >&3; done"
 )
 
 _TELLING = re.compile(
@@ -45,6 +46,9 @@ _TELLING = re.compile(
 
 _SHORT = 0.25
 """Mean seconds of a rule's attempts up to which starting a shell counts."""
+
+_KNOWN = 16
+"""Attempts of a rule after which it is taken to go on as it was."""
 
 _MEASURED = 50
 """Every so many attempts of a rule one runs in a process of its own, so that its memory is known."""
@@ -77,7 +81,7 @@ class Slots:
         self._asked: set[tuple[object, ...]] = set()
 
     def learn(self, order: Order, seconds: float) -> None:
-        """An attempt of a shell command took so long."""
+        """An attempt took so long."""
         habit = self._habits.get(order.rule)
         if habit is None:
             habit = self._habits[order.rule] = _Habit()
@@ -116,37 +120,50 @@ class Slots:
         habit.env, habit.directory = order.env, order.directory
         return kind
 
-    def request(self, order: Order, attempt: str) -> bytes | None:
+    def request(self, order: Order, attempt: str, number: int) -> bytes | None:
         """What to send; None where it cannot be said in plain text.
 
         Args:
             attempt: the mark of the job's processes.
+            number: below a hundred million.
         """
         log = order.log or os.devnull
         text = f"{log}{attempt}{order.command}"
         if len(text) >= LONGEST_REQUEST or len(log) > 9999 or "\0" in log or not text.isascii():
             return None
-        return f"{len(text):8d}{len(log):4d}{len(attempt):4d}{text}".encode("ascii")
+        return f"{number:8d}{len(text):8d}{len(log):4d}{len(attempt):4d}{text}".encode("ascii")
 
-    def job_group(self, slot: Warm) -> int:
-        """The process group of the job a slot was given last; 0 where it has not begun, or was asked for before."""
+    def job_group(self, slot: Warm, number: int) -> int:
+        """The process group of the job of a request; 0 where it has not begun."""
         try:
-            said = os.read(slot.side, 1 << 16)
+            said = os.read(slot.side, 1 << 16).split()
         except OSError:
-            return 0
-        return int(said.split()[-1]) if said else 0
+            said = []
+        for at in range(0, len(said), 2):
+            slot.said[int(said[at])] = int(said[at + 1])
+        return slot.said.get(number, 0)
 
     def cpu(self, slot: Warm) -> float:
-        """CPU seconds of a slot's jobs since this was asked last; the kernel tells hundredths."""
-        try:
-            if slot.accounts < 0:
-                slot.accounts = os.open(f"/proc/{slot.pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-            fields = os.pread(slot.accounts, 1024, 0).rpartition(b")")[2].split(None, 15)
-            now = (int(fields[13]) + int(fields[14])) / _TICKS
-        except (OSError, IndexError):
-            return 0.0
-        before, slot.spent = slot.spent, now
-        return round(now - before, 6)
+        """CPU seconds of the job that a slot just told the end of.
+
+        The kernel tells hundredths, of all its jobs so far; those whose ends are heard of at once share evenly.
+        """
+        if slot.heard:
+            try:
+                if slot.accounts < 0:
+                    slot.accounts = os.open(f"/proc/{slot.pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+                fields = os.pread(slot.accounts, 1024, 0).rpartition(b")")[2].split(None, 15)
+                now = (int(fields[13]) + int(fields[14])) / _TICKS
+            except (OSError, IndexError):
+                return 0.0
+            slot.share = round((now - slot.spent) / slot.heard, 6)
+            slot.spent, slot.heard = now, 0
+        return slot.share
+
+    def quick(self, rule: str) -> float:
+        """Mean seconds of a rule whose attempts were all short so far; 0 where too little is known of it."""
+        habit = self._habits.get(rule)
+        return habit.mean if habit is not None and habit.attempts >= _KNOWN and habit.mean <= _SHORT else 0.0
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -28,6 +28,7 @@ class Order:
         env: variables set for the job, on top of the environment of flowrules.
         log: file that receives output and error, relative to ``directory``; its folder exists.
         fresh: a `call` wants an interpreter of its own.
+        cores: of its slot.
     """
 
     job: int
@@ -41,6 +42,7 @@ class Order:
     env: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
     fresh: bool = False
+    cores: int = 1
 
 
 @dataclass(slots=True)
