@@ -6,15 +6,18 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Desk  # type: ignore[import-not-found]
 
 from flowrules.app import memory
 from flowrules.load import lower
 from flowrules.plan import build
 from flowrules.plan.judge import Judge
 from flowrules.record.store import Store
+
+if TYPE_CHECKING:
+    from conftest import Desk
 
 NOTHING = "nothing to do: 3 jobs are up to date\ntargets: out/all.txt\n"
 
