@@ -1,8 +1,8 @@
 """How fast small jobs are started: 2,000 shell jobs of one small file each, two at once, whole process, on tmpfs.
 
-flowrules records every one of them, as ninja and doit do; make and xargs record nothing. Programs that would take minutes
-are given fewer jobs; those that take seconds to start say how fast they are after that. Bare warm shells are what the jobs
-of flowrules run in, driven by nothing. What the record takes is measured by writing that alone.
+flowrules records every one of them, as ninja and doit do; make and xargs record nothing. Programs that would take
+minutes are given fewer jobs; those that take seconds to start say how fast they are after that. Bare warm shells are
+what the jobs of flowrules run in, driven by nothing. What the record takes is measured by writing that alone.
 """
 
 from __future__ import annotations
