@@ -204,7 +204,12 @@ def packing(bench: Bench, site: cluster.Cluster, size: int, rounds: int, launche
         runs = " ".join(f"{each:.3f}" for each in bare)
         median = statistics.median(bare)
         print(f"| bare agents, {launcher} | {median:.3f} | | {runs} | | | | | | | | {cluster.load()} |", flush=True)
-        row = {"program": "flowrules", "over_least": middle.makespan / least, "busy": middle.busy, "apart": middle.apart}
+        row = {
+            "program": "flowrules",
+            "over_least": middle.makespan / least,
+            "busy": middle.busy,
+            "apart": middle.apart,
+        }
         results.save("blocks", f"packing, {launcher}", size, [row, {"program": "bare agents", "over_least": median}])
     print()
 

@@ -1,7 +1,7 @@
 """How fast calls of Python functions are started: no-op functions, two at once, beside Parsl's.
 
-A job of flowrules makes a file and is recorded, those of Parsl do nothing at all. Both say how fast they were once they had
-started: flowrules by its record, from the first start to the last end.
+A job of flowrules makes a file and is recorded, those of Parsl do nothing at all. Both say how fast they were once they
+had started: flowrules by its record, from the first start to the last end.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def main() -> None:
         measured = in_turns(cases, folder, options.rounds, check)
         cases[0].said = f"once started: {sorted(rates)[len(rates) // 2]:.1f}"
         title = f"calls, {options.size:,} Python functions, two at once"
-        print(table(title, measured, lambda case: case.said.rpartition("once started: ")[2].strip(), "jobs/s once started"))
+        print(
+            table(
+                title, measured, lambda case: case.said.rpartition("once started: ")[2].strip(), "jobs/s once started"
+            )
+        )
         save("calls", "functions that do nothing", options.size, measured)
         prepare()
         profile_command("calls", f"{options.size:,} calls, two at once", ["-q", "-j", "2"], folder)

@@ -1,7 +1,7 @@
-"""What a dry run does, counted: looks at files, records read, Python calls for each job. No figure depends on the machine.
+"""What a dry run does, counted: looks at files, records read, Python calls for each job, on any machine the same.
 
-System calls are counted by strace, where it is installed; a look is any call of the stat family. Calls of Python functions
-are counted by Python's own profiler, calls of built-in ones left out.
+System calls are counted by strace, where it is installed; a look is any call of the stat family. Calls of Python
+functions are counted by Python's own profiler, calls of built-in ones left out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def inside(arguments: Sequence[str]) -> None:
 def called(folder: Path) -> dict[str, int]:
     """Python functions called by a dry run, and records decoded."""
     subprocess.run(
-        [sys.executable, __file__, "--inside"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True
+        [sys.executable, __file__, "--inside"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
     found: dict[str, int] = json.loads((folder / "counts.json").read_text())
     (folder / "counts.json").unlink()
@@ -81,7 +85,8 @@ def main() -> None:
     if shutil.which("strace") is None:
         print("strace is not installed: system calls are not counted", file=sys.stderr)
     print("### what a dry run does, counted\n")
-    print("| jobs | state | paths | looks at files | for each path | folders listed | files opened | records read | Python calls for each job |")
+    heads = ("jobs", "state", "paths", "looks at files", "for each path", "folders listed", "files opened")
+    print("| " + " | ".join((*heads, "records read", "Python calls for each job")) + " |")
     print("|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     for size in [options.size] if options.size else SIZES:
         base = scratch("flowrules-counting-")

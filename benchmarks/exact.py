@@ -1,7 +1,7 @@
 """The shortest schedule of a small workflow: a mixed integer program, solved by HiGHS (scipy), in an environment apart.
 
-Reads jobs as JSON, writes the best makespan and a proven lower bound. Times are whole numbers. Each job starts once; at each
-moment those that run occupy no more than there are slots; a job starts no earlier than those it needs have ended.
+Reads jobs as JSON, writes the best makespan and a proven lower bound. Times are whole numbers. Each job starts once; at
+each moment those that run occupy no more than there are slots; a job starts no earlier than those it needs have ended.
 """
 
 import json

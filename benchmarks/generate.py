@@ -132,7 +132,8 @@ rule wait:
     shell: "sleep {seconds}; : > {output}"
 """
 
-_ONE_OF_MANY = """\
+_ONE_OF_MANY = (
+    """\
 # The @th of many rules.
 rule rule@:
     input:
@@ -145,12 +146,17 @@ rule rule@:
     threads: 2
     resources: mem=1GB, walltime=10min
     shell:
-        """ + '"' * 3 + """
+        """
+    + '"' * 3
+    + """
         sort {input[0]} > {output}
         echo {params.label} {params.level} >> {output}
-        """ + '"' * 3 + """
+        """
+    + '"' * 3
+    + """
 
 """
+)
 
 _CALL_FLOWFILE = """\
 let NAMES = lines("names.txt")

@@ -1,4 +1,4 @@
-"""What is aimed at (and by whom it is held: the other program in the same run), as a table made from what was measured."""
+"""What is aimed at, beside what was measured: a table of goals, most of them ratios to another program of the run."""
 
 from __future__ import annotations
 

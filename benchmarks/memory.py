@@ -35,7 +35,9 @@ def peak(write: Callable[[Path, int], object], jobs: int, arguments: list[str]) 
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=100_000, help="jobs that are planned; a tenth of them runs (100000)")
+    parser.add_argument(
+        "--size", type=int, default=100_000, help="jobs that are planned; a tenth of them runs (100000)"
+    )
     options = parser.parse_args()
     settle()
     print("### memory for each job\n\n| | jobs | MiB | bytes for each job | budget | |\n|---|--:|--:|--:|--:|---|")

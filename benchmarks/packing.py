@@ -1,9 +1,9 @@
 """How well slots are filled when run times are known: makespan over the least that is possible.
 
-The order and the places are those of flowrules' scheduler, in virtual time, so that nothing but them is measured; beside
-them the same jobs in the order of the file, as launchers without a memory take them. Workflows: heavy tails, and recorded
-ones in WfFormat from the folder WFINSTANCES, where there is one. Small ones are also solved exactly (`exact.py`, by HiGHS).
-`--sleeps` runs one for real, beside other programs.
+The order and the places are those of flowrules' scheduler, in virtual time, so that nothing but them is measured;
+beside them the same jobs in the order of the file, as launchers without a memory take them. Workflows: heavy tails, and
+recorded ones in WfFormat from the folder WFINSTANCES, where there is one. Small ones are also solved exactly
+(`exact.py`, by HiGHS). Last, sleeps run for real, beside other programs.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def recorded(path: Path) -> list[SchedJob]:
 def least(jobs: Sequence[SchedJob], slots: int) -> float:
     """No schedule is shorter than this.
 
-    Of jobs that cannot start before some time h, and after which at least t is still to come, all is done no earlier than
-    h, what they take on all slots, and t. What they take is their work over the slots, and no less than what some slot
-    gets that has k + 1 jobs, where there are more than k for each.
+    Of jobs that cannot start before some time h, and after which at least t is still to come, all is done no earlier
+    than h, what they take on all slots, and t. What they take is their work over the slots, and no less than what some
+    slot gets that has k + 1 jobs, where there are more than k for each.
     """
     after = _rest(jobs)
     users: dict[int, list[int]] = {job.id: [] for job in jobs}
@@ -144,7 +144,7 @@ def workflows(size: int) -> Mapping[str, list[SchedJob]]:
 
 
 def other_orders(jobs: Sequence[SchedJob], slots: int) -> float:
-    """The best makespan of some more orders, each near that of the longest way to the end: whether a bound is too low."""
+    """The best makespan of more orders, each near that of the longest way to the end: whether a bound is too low."""
     chance = random.Random(1)
     ranks = longest_paths(jobs)
     found = []
@@ -158,7 +158,7 @@ def other_orders(jobs: Sequence[SchedJob], slots: int) -> float:
 def virtual(size: int) -> None:
     """The table of all workflows in virtual time."""
     print("### packing in virtual time, run times known: makespan / least possible\n")
-    print(f"| workflow | jobs | slots | least (s) | flowrules | in the order of the file | best of {ORDERS} other orders |")
+    print(f"| workflow | jobs | slots | least (s) | flowrules | order of the file | best of {ORDERS} other orders |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     rows: list[dict[str, Any]] = []
     for name, jobs in workflows(size).items():

@@ -20,9 +20,9 @@ PICTURE = results.PATH.with_suffix(".svg")
 _HEAD = """\
 # Performance
 
-Made by `make bench`, not by hand: figures, goals, pictures and profiles are of the run that is named beside each. Seconds
-are those of a machine with other things to do; what counts is the ratio, of programs that took turns. How it is measured:
-[benchmarks/README.md](../benchmarks/README.md). The figures themselves: [performance.json](performance.json).
+Made by `make bench`, not by hand: figures, goals, picture and profiles are of the runs named beside each. Seconds are
+those of a machine with other things to do; what counts is the ratio, of programs that took turns.
+[How it is measured](../benchmarks/README.md), and [the figures themselves](performance.json).
 
 """
 
@@ -35,7 +35,9 @@ def page(kept: Mapping[str, Any]) -> str:
     text += "## Figures\n\n"
     for group in sorted(kept["groups"].values(), key=lambda group: (group["suite"], group["case"], group["size"])):
         text += _group(group)
-    text += "## Where the time goes\n\nFunctions by their own time, under Python's profiler (which makes calls dearer).\n\n"
+    text += (
+        "## Where the time goes\n\nFunctions by their own time, under Python's profiler (which makes calls dearer).\n\n"
+    )
     for suite, profile in sorted(kept["hot"].items()):
         text += f"### {suite}: {profile['what']}\n\n{hot.table(profile['lines'])}\n"
     return text

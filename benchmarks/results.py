@@ -51,7 +51,7 @@ def save_hot(suite: str, what: str, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _rounded(row: Mapping[str, Any]) -> Row:
-    def short(value: Any) -> Any:
+    def short(value: object) -> object:
         if isinstance(value, float):
             return float(f"{value:.4g}")
         return [short(item) for item in value] if isinstance(value, list) else value

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-SUITES = ("start", "plan", "launch", "calls", "packing", "counting", "memory", "virtual")
+SUITES = ("start", "plan", "launch", "calls", "packing", "counting", "memory", "scheduling", "virtual")
 """Those that need no root, and take ten minutes together."""
 
 

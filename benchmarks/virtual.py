@@ -24,7 +24,7 @@ import results
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.events import Need, SchedJob
 from flowrules.model.profile import BlockShape, NodeShape, Profile, Queue
-from flowrules.schedule.virtual import Outcome, simulate_campaign
+from flowrules.schedule.virtual import simulate_campaign
 
 SIZES = (10_000, 100_000)
 MOST_COUNTED = 30_000
@@ -36,7 +36,7 @@ JOBS_PER_NODE = 250
 AT_ONCE, BLOCKS = 16, 20
 """Blocks that a queue lets one user have at once, and that the profile asks for: the limit is met."""
 
-WALLTIME = 3600.0
+WALLTIME = 10800.0
 FAILS, RETRIES, STRAGGLES, DIES = 0.01, 3, 0.005, 0.01
 """Part of the attempts that fail, further attempts, part that takes three times as long, part of nodes lost a block."""
 
@@ -50,11 +50,11 @@ def campaign(count: int, seed: int = 1) -> Iterator[SchedJob]:
     number = 0
     ends: list[int] = []
     while number < count:
-        middle = min(1500.0, 400.0 * chance.paretovariate(1.5))
+        middle = min(3000.0, 800.0 * chance.paretovariate(1.5))
         need = two if chance.random() < 0.03 else big if chance.random() < 0.03 else one
         for at, (seconds, what) in enumerate(((120.0, one), (middle, need), (240.0, one))):
             yield SchedJob(
-                number, (number - 1,) if at else (), need=what, expected=seconds, limit=2 * seconds, retries=RETRIES
+                number, (number - 1,) if at else (), need=what, expected=seconds, limit=1.5 * seconds, retries=RETRIES
             )
             number += 1
         ends.append(number - 1)
@@ -162,8 +162,8 @@ def main() -> None:
         print(json.dumps(run(options.size, options.nodes)))
         return
     print(
-        f"### virtual time: campaigns on nodes of {SLOTS} slots, failures, stragglers, lost nodes, walltimes and a queue "
-        f"that takes {AT_ONCE} of {BLOCKS} blocks at once\n"
+        f"### virtual time: campaigns on nodes of {SLOTS} slots, with failures, stragglers, lost nodes, walltimes, and "
+        f"a queue that takes {AT_ONCE} of {BLOCKS} blocks at once\n"
     )
     heads = (
         *("jobs", "nodes", "s", "CPU s", "events/s", "CPU µs/event", "calls/event", "MiB", "bytes/job", "hours"),
@@ -181,8 +181,9 @@ def main() -> None:
             f"| {found['jobs']:,.0f} | {found['nodes']:,.0f} | {found['wall']:.1f} | {found['cpu']:.1f} | "
             f"{found['events'] / found['wall']:,.0f} | {1e6 * found['cpu'] / found['events']:.1f} | "
             f"{found.get('calls', math.nan):.1f} | {found['memory']:,.0f} | "
-            f"{(found['memory'] - BARE) * 2**20 / found['jobs']:,.0f} | {found['hours']:.2f} | {found['utilization']:.1%} | "
-            f"{found['blocks']} | {found['attempts']:,} | {found['cut']:,} | {found['failed']} |",
+            f"{(found['memory'] - BARE) * 2**20 / found['jobs']:,.0f} | {found['hours']:.2f} | "
+            f"{found['utilization']:.1%} | {found['blocks']} | {found['attempts']:,} | {found['cut']:,} | "
+            f"{found['failed']} |",
             flush=True,
         )
         results.save("virtual", "campaigns", size, [{"program": "flowrules", **found}])

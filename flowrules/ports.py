@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flowrules.model.batch import BatchStatus
+    from flowrules.model.batch import BatchStatus, QueueToday
     from flowrules.model.files import Stamp
     from flowrules.model.order import Order, Outcome
     from flowrules.model.pattern import Pattern
@@ -134,6 +134,13 @@ class BatchSystem(Protocol):
 
         Raises:
             BatchError: the batch system did not answer, or not in whole.
+        """
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """All queues by name, as they are now.
+
+        Raises:
+            BatchError: the batch system did not answer, not in whole, or cannot say (``final``).
         """
 
     def cancel(self, id: str) -> Waiting[None]:

@@ -1,4 +1,4 @@
-"""Parsl: the jobs of names.txt, two at once, in threads (bash), or in processes (HTEX: bash, or functions that do nothing).
+"""Parsl: the jobs of names.txt, two at once, in threads (bash) or processes (HTEX: bash, or functions without work).
 
 Prints how many jobs a second there were once it had started.
 """

@@ -49,7 +49,6 @@ def dry_run(
             output.line(line)
         return 0
     from flowrules.record.store import Store
-    from flowrules.show.packing import packing_lines, packing_object
 
     workflow = load(source, remembering.files, remembering.environ)
     planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
@@ -67,7 +66,11 @@ def dry_run(
 
         drawn = render_dag(planned.plan, dag, "jobs", color=output.color)
     if form == "json":
-        extra = None if packing is None else packing_object(*packing[:2])
+        extra = None
+        if packing is not None:
+            from flowrules.show.packing import packing_object
+
+            extra = packing_object(*packing[:2])
         output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn, packing=extra))
         return 0
     if drawn is not None and dag != "text":
@@ -79,8 +82,11 @@ def dry_run(
         color, width = output.color, output.columns
         for line in plan_lines(planned.plan, verbose=verbose, color=color, width=width, command=command, needs=needs):
             output.line(line)
-        for line in packing_lines(*packing, width=width, color=color) if packing is not None else ():
-            output.line(line)
+        if packing is not None:
+            from flowrules.show.packing import packing_lines
+
+            for line in packing_lines(*packing, width=width, color=color):
+                output.line(line)
     if drawn is not None:
         output.line(f"\n{drawn}")
     return 0
@@ -94,8 +100,8 @@ def packing_of(planned: Planned, request: Request) -> tuple[Packing, Sequence[Sh
     """
     if request.batch is None:
         return None
-    from flowrules.app.batch import profile_of
-    from flowrules.app.packing import machine_of, packed
+    from flowrules.app.drive.batch import profile_of
+    from flowrules.app.drive.packing import machine_of, packed
 
     profile = profile_of(request.batch, os.environ)
     if profile.scheduler == "none":

@@ -90,7 +90,7 @@ fr_next_run() { # prints the folder of this run, made by `mkdir` of the next num
 fr_past() {
   local folder path nonce word task status flag rest
   declare -gA fr_done=() fr_left=() fr_on=()
-  for folder in "${fr_before[@]}" "$fr_nonce $fr_folder"; do
+  for folder in "${fr_earlier[@]}" "$fr_nonce $fr_folder"; do
     nonce=${folder%% *} folder=${folder#* }
     for path in "$folder"/runs/*/node-*.log; do
       [[ -e $path ]] || continue
@@ -173,7 +173,7 @@ fr_stages() {
       done <"$FR_TMP/now"
       ((try == 1 && ${#now[@]})) && [[ ! $fr_ended ]] && fr_on_nodes enter
     done
-    for task in "${now[@]}"; do fr_left[$task]="it was not started"; done
+    now=()
   done
 }
 
@@ -214,6 +214,7 @@ fr_end() { # asked to end: what runs is killed, and says so
 fr_finish() {
   local task reaped=1 host
   local -i good=0 i
+  local else="it was not started${fr_ended:+, or cut off: this script was told to end}"
   fr_on_nodes leave
   for host in "${fr_host[@]}"; do [[ ${fr_answers[$host]-} ]] || reaped=0; done
   for i in "${!fr_all[@]}"; do
@@ -221,7 +222,7 @@ fr_finish() {
     if [[ ${fr_done[$task]-} ]]; then
       good+=1
     else
-      fr_say "not done: ${fr_label[i]}: ${fr_left[$task]-it was not started}"
+      fr_say "not done: ${fr_label[i]}: ${fr_left[$task]-$else}"
     fi
   done
   fr_say "done: $good of ${#fr_all[@]}"

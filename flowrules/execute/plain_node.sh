@@ -4,6 +4,8 @@
 # of outputs, outputs, inputs, logs, benchmarks, variables, and its command. Flags: D folder, U updated, T to be touched,
 # P protected, N not empty, =SHA256.
 
+fr_nap() { sleep "$1"; } # a `read` with a time limit that a trap cuts short may wait for ever
+
 fr_here() { # what all on a node need
   local name
   printf 'begun\n' # so that who sent it knows
@@ -84,6 +86,7 @@ fr_one() { # TASK
   unset FR_SLOT FR_RUN FR_HOSTS FR_DEADLINE FR_HOST FR_TMP SSH_CLIENT SSH2_CLIENT "${!PARALLEL@}"
   declare -ga fr_able=()
   word=$(taskset -c 0-4095 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status 2>/dev/null)
+  fr_cpu_list=$word
   for index in ${word//,/ }; do
     for ((i = ${index%-*}; i <= ${index#*-}; i++)); do fr_able[i]=1; done
   done
@@ -140,16 +143,18 @@ fr_refuse() { # WHY: the job could not be started
 fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this one ends when it has to
   local pid status=0 clock=''
   fr_unwanted=
+  trap '' USR1 # meant for the attempt, which may not listen yet
   trap 'fr_unwanted=killed; fr_ask' HUP INT TERM
-  trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' ALRM
+  trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' USR2 # GNU Parallel has its jobs ignore ALRM
   fr_ask() { [[ -e $fr_dir/k.$fr_task ]] || printf '%s\n' "$fr_grace" >"$fr_dir/k.$fr_task"; }
-  fr_listen() { :; }
   fr_make_room() { :; }
-  (trap '' HUP INT TERM ALRM; fr_attempt "$2" "$fr_task" run "$3") &
+  (trap '' HUP INT TERM USR2; trap fr_stop USR1; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
-    (trap - HUP INT TERM ALRM; fr_nap "$1"; kill -ALRM "$$") 8>&- &
+    set -m
+    (trap - HUP INT TERM USR2; sleep "$1"; kill -USR2 "$$") 8>&- &
     clock=$!
+    set +m
     disown "$clock"
   fi
   while kill -0 "$pid" 2>/dev/null; do
@@ -162,7 +167,7 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
     fi
   done
   [[ ! $fr_unwanted ]] || { wait "$pid"; status=$?; }
-  [[ ! $clock ]] || kill -KILL "$clock" 2>/dev/null
+  [[ ! $clock ]] || kill -KILL -- "-$clock" 2>/dev/null
   if [[ ! -e $fr_dir/e.$fr_task ]]; then # its own process was killed
     fr_sweep fr_is_task 2 || :
     fr_discard

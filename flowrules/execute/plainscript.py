@@ -117,7 +117,7 @@ def plain_script(block: PlainBlock, jobs: Sequence[PlainJob]) -> str:
         "# Run it on the first node of an allocation; run it again to go on with what is missing.",
         "",
         *(f"{name}={quoted(value) if value else ''}" for name, value in values.items()),
-        f"fr_before=({before})",
+        f"fr_earlier=({before})",
         f"fr_stage=({' '.join(map(str, block.shapes))}) # the shape of the jobs of each stage",
         "",
         "fr_table() { # SHAPE.NUMBER|NODES|GPUS|THREADS|NUMBER ON THE NODE|RANKS: each is an sshlogin",

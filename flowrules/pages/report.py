@@ -348,7 +348,7 @@ def _rule_table(rules: Sequence[RuleUse]) -> Table:
         for row in rules
     ]
     note = "total, median, 90% and longest: run time of attempts that ended well; CPU: of the threads they had"
-    return Table("Rules", columns, rows, note, "No attempt has ended yet.")
+    return Table("What each rule took", columns, rows, note, "No attempt has ended yet.")
 
 
 def _block_table(report: Report) -> Table:
@@ -374,7 +374,7 @@ def _block_table(report: Report) -> Table:
         ]
         for block in report.blocks
     ]
-    return Table("Blocks", columns, rows, empty="Nothing was submitted to a batch system.")
+    return Table("Batch jobs", columns, rows, empty="Nothing was submitted to a batch system.")
 
 
 def _run_table(report: Report) -> Table:

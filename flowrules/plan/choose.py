@@ -102,6 +102,8 @@ class Chooser:
         """Everything that a job needs has its number: it gets the next one. None for what a job before it needs."""
         if needed is None:
             needs = self._placed[id(job.inputs)]
+        elif not needed:
+            needs = ()
         elif len(needed) == 1 and needed[0].id >= 0:
             needs = (needed[0].id,)
         else:

@@ -13,6 +13,8 @@ from flowrules.model.plan import Cause, Decision, Reason
 from flowrules.plan.judge import Judge
 
 SKIP, MAY, RUN = 0, 1, 2
+_NOBODY = -1
+_new = tuple.__new__  # half the time of calling Reason, of which a plan makes a million
 _OTHERWISE = bytes([1, *[0] * 255])
 _DECISIONS = (Decision.SKIP, Decision.MAY, Decision.RUN)
 
@@ -96,12 +98,13 @@ class Deciding:
                 self._raise(maker.id, RUN, Reason(Cause.MISSING, path))
 
     def _raise(self, job: int, level: int, reason: Reason) -> None:
-        before = self._level[job]
-        if before >= level:
+        if self._level[job] >= level:
             return
         self._level[job] = level
-        self._running += level == RUN
-        self._reasons[job] = (reason, *self._reasons[job])
+        if level == RUN:
+            self._running += 1
+        before = self._reasons[job]
+        self._reasons[job] = (reason, *before) if before else (reason,)
         self._queue.append(job)
 
     def _spread(self) -> None:
@@ -117,19 +120,18 @@ class Deciding:
             self._tell_users(raised.pop())
 
     def _tell_makers(self, number: int) -> None:
+        """A hot path: every input of a job that runs comes by."""
         level, levels, stat = self._level[number], self._level, self._judge.files.stat
         cause = Cause.MISSING if level == RUN else Cause.NEEDED
-        job, needs = self._jobs[number], self._needs[number]
-        if len(needs) == len(job.inputs) and not job.waits:  # each input has a maker of its own
-            for path, maker in zip(job.inputs, needs, strict=True):
-                if levels[maker] < level and stat(path) is None:
-                    self._raise(maker, level, Reason(cause, path))
+        job, makers = self._jobs[number], self._needs[number]
+        if not makers:
             return
-        producer = self._producer
-        for path in job.inputs:
-            made = producer[path]
-            if made is not None and levels[made.id] < level and stat(path) is None:
-                self._raise(made.id, level, Reason(cause, path))
+        if len(makers) != len(job.inputs) or job.waits:  # else each input has a maker of its own, in order
+            made = [self._producer[path] for path in job.inputs]
+            makers = tuple([_NOBODY if maker is None else maker.id for maker in made])
+        for path, maker in zip(job.inputs, makers, strict=True):
+            if maker != _NOBODY and levels[maker] < level and stat(path) is None:
+                self._raise(maker, level, _new(Reason, (cause, path, "", "")))
 
     def _tell_users(self, number: int) -> None:
         level, job = self._level[number], self._jobs[number]

@@ -34,10 +34,15 @@ def read_plan(name: str) -> bytes | None:
         fd = os.open(f"{folder}/{FOLDER}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, StateError):
         return None
-    with os.fdopen(fd, "rb") as file, suppress(OSError):
+    try:
         status = os.fstat(fd)
         if modes.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_size <= LARGEST:
-            return file.read()
+            with open(fd, "rb", closefd=False) as file:
+                return file.read()
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
     return None
 
 

@@ -15,6 +15,7 @@ from flowrules.model.block import usable
 from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
 from flowrules.model.events import Need
 from flowrules.model.profile import BlockShape, NodeShape
+from flowrules.schedule.shares import Place
 
 FILLED: Final = 0.95
 """Part of the node-seconds of a block that it is handed: jobs never fit without a gap."""
@@ -84,6 +85,9 @@ class Blocks:
         self._max_jobs = max_jobs
         self._blocks: dict[str, Block] = {}
         self._asked: list[tuple[BlockPlan, int | None]] = []
+        self._now = 0.0  # of this round, as the following
+        self._each: float | None = None  # node-seconds for each node of a block; None for a single one
+        self._hungry: list[Block] = []
         self._nodes: int | None = None  # of all that may be handed jobs, 0 for a single block; None: to be counted
 
     def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
@@ -110,6 +114,22 @@ class Blocks:
         at = next((i for i, (asked, _) in enumerate(self._asked) if asked == plan), None)
         if at is not None:
             del self._asked[at]
+
+    def readers(self) -> list[str]:
+        """Blocks that still read what they are told."""
+        return [block.name for block in self._blocks.values() if not block.closing]
+
+    def places(self) -> list[Place]:
+        """Blocks that work and are not closing."""
+        return [
+            Place(block.name, block.plan.nodes, inf if block.running is None else block.running)
+            for block in self._blocks.values()
+            if not block.closing and block.until is not None
+        ]
+
+    def running_of(self, name: str) -> int | None:
+        """Most jobs at once of a block."""
+        return self._blocks[name].running
 
     # ── what they hold ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,49 +165,48 @@ class Blocks:
 
     def could_take(self, share: float, expected: float) -> bool:
         """Whether a job would fit an empty block, of those that may be asked for or there are."""
-        plans = [BlockPlan(self._shape.nodes, self._shape.walltime), *[block.plan for block in self._blocks.values()]]
-        return any(share <= plan.nodes and expected <= usable(plan.walltime) for plan in plans)
+        if share <= self._shape.nodes and expected <= usable(self._shape.walltime):
+            return True
+        return any(share <= block.plan.nodes and expected <= block.usable for block in self._blocks.values())
 
-    def has_appetite(self, now: float, left: float) -> bool:
-        """Whether any block may be handed something, however little; ``left`` as for `emptiest`."""
-        return self.emptiest(0.0, 0.0, 0.0, now, left, ()) is not None
+    # ── who is handed what ───────────────────────────────────────────────────────────────────────────────────
 
-    def emptiest(
-        self, work: float, share: float, expected: float, now: float, left: float, but: Collection[str]
-    ) -> str | None:
-        """The block with the least to do for its size that may be handed a job.
+    def begin_round(self, now: float, left: float) -> bool:
+        """Look which blocks may be handed anything, however little; whether there are such. `emptiest` asks only them.
 
         Args:
-            but: not one of these.
-            left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
+            left: node-seconds of all jobs that have not ended. Where there are several blocks, each is handed at most
                 the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first; one that has
                 not begun, and may wait for long, only what it runs at once, and as much again.
         """
-        each = self._share_of_each(left)
-        best: Block | None = None
-        least = inf
-        for block in self._blocks.values():
-            load = block.work / block.plan.nodes
-            if load < least and block.name not in but and self._wants(block, work, share, expected, now, each):
-                best, least = block, load
-        return None if best is None else best.name
-
-    def wants(self, name: str, work: float, share: float, expected: float, now: float, left: float) -> bool:
-        """Whether a block that may be handed a job does not hold its part yet; ``left`` as for `emptiest`."""
-        block = self._blocks.get(name)
-        return block is not None and self._wants(block, work, share, expected, now, self._share_of_each(left))
-
-    def _share_of_each(self, left: float) -> float | None:
-        """Node-seconds for each node of a block; None where there is one block only, which is handed all."""
+        self._now = now
         if self._nodes is None:
             sizes = [block.plan.nodes for block in self._blocks.values() if not block.closing]
             sizes += [plan.nodes for plan, _ in self._asked]
             self._nodes = sum(sizes) if len(sizes) > 1 else 0
-        return AHEAD * left / self._nodes if self._nodes else None
+        self._each = AHEAD * left / self._nodes if self._nodes else None
+        self._hungry = [block for block in self._blocks.values() if self._wants(block, 0.0, 0.0, 0.0)]
+        return bool(self._hungry)
 
-    def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
-        if not self._takes(block, work, share, expected, now):
+    def emptiest(self, work: float, share: float, expected: float, but: Collection[str]) -> str | None:
+        """The block with the least to do for its size that may be handed a job in this round, none of ``but``."""
+        best: Block | None = None
+        least = inf
+        for block in self._hungry:
+            load = block.work / block.plan.nodes
+            if load < least and block.name not in but and self._wants(block, work, share, expected):
+                best, least = block, load
+        return None if best is None else best.name
+
+    def wants(self, name: str, work: float, share: float, expected: float) -> bool:
+        """Whether a block that may be handed a job does not hold its part yet, in this round."""
+        block = self._blocks.get(name)
+        return block is not None and self._wants(block, work, share, expected)
+
+    def _wants(self, block: Block, work: float, share: float, expected: float) -> bool:
+        if not self._takes(block, work, share, expected, self._now):
             return False
+        each = self._each
         if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):
             return True
         return block.until is not None and block.work + work <= each * block.plan.nodes

@@ -9,7 +9,7 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flowrules.model.dispatch import (
@@ -22,7 +22,7 @@ from flowrules.model.dispatch import (
     Close,
     DispatchAction,
     DispatchEvent,
-    Grant,
+    Freed,
     Hand,
     NotYet,
     Open,
@@ -42,10 +42,11 @@ from flowrules.model.events import (
     StopAsked,
 )
 from flowrules.model.profile import BlockShape, NodeShape
-from flowrules.schedule.backlog import BESIDE, Backlog, likeness
 from flowrules.schedule.blocks import Blocks, share_of
 from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.ready import Ready
+from flowrules.schedule.sharing import Sharing
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
@@ -59,6 +60,7 @@ class Dispatcher:
         packer: what blocks the jobs at hand are worth.
         max_jobs: at most so many run at once, in all blocks together.
         local_jobs: how many jobs run beside the driver at once, of those that ask for it.
+        limits: of resources for all jobs together, in blocks and beside the driver.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Dispatcher:
         max_jobs: int | None = None,
         keep_going: bool = False,
         local_jobs: int = 1,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._node = node
         self._packer = packer
@@ -82,8 +85,10 @@ class Dispatcher:
         self._following = Following()
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
-        self._backlog = Backlog()
         self._blocks = Blocks(shape, max_jobs)
+        self._sharing = Sharing(limits or {}, node, self._listed, self._work, self._blocks)
+        known = (self._jobs, self._listed, self._work, self._unfit, self._blocks)
+        self._ready = Ready(*known, self._sharing)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
@@ -100,9 +105,10 @@ class Dispatcher:
             self._heed(event)
         if self._begun and events:  # blocks of an earlier driver are told of before there is a plan
             now = events[-1].now
+            before = len(self._actions)
             self._hand_out(now)
             self._open(now)
-            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
+            self._actions[before:before] = self._sharing.grants()
             self._close(now)
             self._finish()
         actions, self._actions = self._actions, []
@@ -126,6 +132,9 @@ class Dispatcher:
                 self._returned(event.job)
             case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
                 self._blocks.heed(event)
+                self._sharing.heed(event)
+            case Freed():
+                self._sharing.heed(event)
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
@@ -168,6 +177,7 @@ class Dispatcher:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
+        self._sharing.weigh(job)
 
     def _look_at_needs(self, job: int) -> None:
         """A job that has begun to wait: will it have what it needs?"""
@@ -197,21 +207,8 @@ class Dispatcher:
             self._make_ready(job)
 
     def _make_ready(self, job: int) -> None:
-        """Line a job up, unless no block will ever be able to take it."""
-        jobs = self._jobs
-        jobs.move(job, State.READY)
-        entry = -jobs.priority[job], -jobs.rank[job], job
-        if self._listed[job].local:
-            self._backlog.add(entry, BESIDE)
-            return
-        (work, share), lasts = self._work[job], self._lasts(job)
-        if self._blocks.could_take(share, lasts):
-            self._backlog.add(entry, likeness(lasts, work, int(share), self._unfit.get(job, ())))
-
-    def _lasts(self, job: int) -> float:
-        """Seconds that must be left of a block."""
-        listed = self._listed[job]
-        return listed.expected if listed.limit is None else listed.limit
+        self._jobs.move(job, State.READY)
+        self._ready.add(job)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,8 +249,9 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        if not self._is_closed() and (self._local_free > 0 or self._blocks.has_appetite(now, self._left)):
-            self._backlog.hand_out(lambda job: self._offered(job, now))
+        self._sharing.begin()
+        if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
+            self._ready.hand_out(lambda job: self._offered(job, now))
 
     def _offered(self, job: int, now: float) -> bool:
         """Hand a job over, unless it is for its likes to wait as well."""
@@ -261,6 +259,8 @@ class Dispatcher:
         if jobs.state(job) is not State.READY or not self._can_follow(job):
             return True
         where = self._place(job, now)
+        if where is None:
+            self._sharing.refuse(job)
         if where is not None:
             self._hand(job, where)
         elif (
@@ -285,9 +285,9 @@ class Dispatcher:
     def _place(self, job: int, now: float) -> str | None:
         """The block for a job; None where there is none now."""
         if self._listed[job].local:
-            return LOCAL if self._local_free > 0 else None
-        listed, lasts, waiting = self._listed[job], self._lasts(job), self._jobs.waiting[job]
-        but = self._unfit.get(job, ())
+            return LOCAL if self._local_free > 0 and self._sharing.may_start_here(job) else None
+        listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
+        but = self._sharing.unable(job).union(self._unfit.get(job, ()))
         held = self._following.only(job, waiting) if waiting else None
         if held is not None:
             if held in but:
@@ -295,11 +295,11 @@ class Dispatcher:
             mates = listed.group is not None and self._group_block.get(listed.group) == held
             if mates and self._blocks.takes(held, *self._work[job], lasts, now):
                 return held
-            return held if self._blocks.wants(held, *self._work[job], lasts, now, self._left) else None
+            return held if self._blocks.wants(held, *self._work[job], lasts) else None
         mate = self._group_block.get(listed.group) if listed.group is not None else None
         if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
+        return self._blocks.emptiest(*self._work[job], lasts, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -307,6 +307,7 @@ class Dispatcher:
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._where[job] = where
+        self._sharing.hand(job, where)
         if where == LOCAL:
             self._local_free -= 1
         else:
@@ -323,6 +324,7 @@ class Dispatcher:
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
+        self._sharing.take_back(job, where)
         self._following.left(self._jobs.users(job), where)
         if where == LOCAL:
             self._local_free += 1
@@ -347,6 +349,7 @@ class Dispatcher:
         self._jobs.attempts[job] = attempt
         self._where[job] = block
         self._blocks.add(block, *self._work[job])
+        self._sharing.adopt(job, block)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -407,31 +410,18 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._is_stuck(now):
+        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._ready.are_stuck(now):
             return
         found: list[Open] = []
-        if self._any_head():
+        if self._ready.any():
             if not self._blocks.may_grow:
                 return
             todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
-            found = [Open(plan, running) for plan, running in self._blocks.wanted(self._packer(todo))]
+            wanted = self._blocks.wanted(self._packer(todo))
+            found = [Open(plan, running, self._sharing.none()) for plan, running in wanted]
             self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())
-
-    def _heads(self) -> Iterator[int]:
-        """One ready job of each kind that waits for a block."""
-        return (job for job in self._backlog.heads() if not self._listed[job].local)
-
-    def _any_head(self) -> bool:
-        return next(self._heads(), None) is not None
-
-    def _is_stuck(self, now: float) -> bool:
-        """Whether no block that there is or is asked for can be handed any of the ready jobs."""
-        takes = self._blocks.any_takes
-        return not self._blocks.are_asked and not any(
-            takes(*self._work[job], self._lasts(job), now, self._unfit.get(job, ())) for job in self._heads()
-        )
 
     def _close(self, now: float) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
@@ -444,14 +434,14 @@ class Dispatcher:
             self._actions += [Close(block) for block in self._blocks.end(idle=True)]
 
     def _is_no_use(self, now: float) -> bool:
-        """Whether a block that holds nothing will not be handed anything: all that is ready needs more time than it has.
+        """Whether a block that holds nothing will not be handed anything: what is ready needs more time than it has.
 
         While something runs, or is asked about, and nothing is ready it stays, for what may follow.
         """
         counts = self._jobs.counts
         if not any(counts[state] for state in OPEN):
             return True
-        return self._is_stuck(now) and (self._any_head() or not (self._where or counts[State.ASKED]))
+        return self._ready.are_stuck(now) and (self._ready.any() or not (self._where or counts[State.ASKED]))
 
     def _finish(self) -> None:
         if self._finished or self._where:

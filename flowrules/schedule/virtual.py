@@ -194,33 +194,25 @@ class _Campaign:
 
     def _perform(self, action: DispatchAction, touched: dict[int, _Block], now: float) -> Iterator[DispatchEvent]:
         """Do what the driver would, and say what it hears of that at once."""
+        block = self._blocks[int(action.block)] if isinstance(action, Hand | Grant | Close) else None
         match action:
-            case Hand():
-                block = self._named(action.block)
-                if block is None or block.closed:
-                    yield Returned(now, (action.job,))
-                else:
-                    block.take(self.by_id[action.job], action)
-                    touched[block.index] = block
+            case Hand() if block is None or block.closed:
+                yield Returned(now, (action.job,))
+            case Hand() if block is not None:
+                block.take(self.by_id[action.job], action)
+                touched[block.index] = block
+            case Grant() if block is not None:
+                block.grant(action.running, now)
+            case Close() if block is not None:
+                block.close(now)
             case Open():
                 yield self._open(action, now)
             case Check():
                 yield Checked(now, action.job, True)
-            case Grant():
-                granted = self._named(action.block)
-                if granted is not None:
-                    granted.grant(action.running, now)
-            case Close():
-                closing = self._named(action.block)
-                if closing is not None:
-                    closing.close(now)
             case Blocked():
                 self.outcome.failed += 1
             case Finished():
                 self._finished = True
-
-    def _named(self, name: str) -> _Block | None:
-        return self._blocks[int(name)]
 
     # ── the batch system ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -299,7 +291,7 @@ class _Block:
             self._unstarted.update([job.id for job in inbox])
             self._advance(Planned(now, tuple(inbox)))
 
-    def grant(self, running: int, now: float) -> None:
+    def grant(self, running: int | None, now: float) -> None:
         self._running = running
         if self._scheduler is not None:
             self._advance(Granted(now, running))

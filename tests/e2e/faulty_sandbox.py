@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-import flowrules.app.batch
+import flowrules.app.drive.batch
 from flowrules.cli.main import main
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.commands import asking
 from flowrules.execute.batch.patience import Manners, Patient
 from flowrules.execute.batch.sandbox import Sandbox
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.model.profile import Profile
 from flowrules.ports import Waiting
 
@@ -88,6 +89,16 @@ class Faulty(Sandbox):
         waiting = {id: BatchStatus(BatchState.QUEUED) for id in ids if id.endswith(".queued")}
         return {**(yield from super().status([id for id in ids if id not in waiting])), **waiting}
 
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        known = yield from super().queues()
+        if self.fault == "is_shut":
+            return {name: replace(queue, enabled=False) for name, queue in known.items()}
+        if self.fault == "is_stopped":
+            return {**known, "first": replace(known["first"], started=False)}
+        if self.fault == "hangs_about_queues":
+            yield from asking(["sleep", "1000"], limit=0.5)
+        return known
+
     def cancel(self, id: str) -> Waiting[None]:
         if self.fault == "is_deaf":
             raise BatchError("no answer came")
@@ -103,5 +114,5 @@ def faulty(profile: Profile, sandbox: str | None, **more: object) -> Patient:
 
 
 Faulty.fault = sys.argv.pop(1)
-flowrules.app.batch.batch_system = faulty  # type: ignore[assignment]
+flowrules.app.drive.batch.batch_system = faulty  # type: ignore[assignment]
 sys.exit(main())

@@ -65,6 +65,40 @@ def test_without_blocks_the_campaign_ends_and_says_why(campaign, fault: str, wor
     box.alone()
 
 
+QUEUES = MACHINE + "queues: {first: {walltime: 30min}, second: {walltime: 1h}}\n"
+"""Of the first no block is stopped, and it is the one waited for least."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "queue", "words"),
+    [
+        ("none", "first", ""),
+        (
+            "is_stopped",
+            "second",
+            "the queue `first` is stopped: what is submitted to it does not start before that changes",
+        ),
+        ("hangs_about_queues", "first", "`sleep` did not answer within 0.5s: queues are taken as the profile says"),
+    ],
+)
+def test_a_block_goes_to_a_queue_that_takes_it_today(campaign, fault: str, queue: str, words: str) -> None:
+    box = with_fault(campaign(PAIR, machine=QUEUES), fault)
+    said = box.campaign("-j", "4")
+    assert words in said and f"for 1 min in queue {queue}" in said
+    box.alone()
+
+
+@pytest.mark.parametrize("submit", [(), ("--submit",)])
+def test_where_no_queue_takes_anything_nothing_is_submitted(campaign, submit: tuple[str, ...]) -> None:
+    box = with_fault(campaign(PAIR, machine=QUEUES), "is_shut")
+    said = box.campaign("-j", "4", *submit, status=1)
+    assert (
+        "no batch job can be submitted: `first` takes no batch jobs today; `second` takes no batch jobs today" in said
+    )
+    assert not box.exists("submissions") and box.blocks == []
+    box.alone()
+
+
 def test_a_block_that_waits_is_taken_out_of_its_queue(campaign) -> None:
     box = with_fault(campaign(PAIR), "never_starts")
     driver = box.driver("-j", "4")

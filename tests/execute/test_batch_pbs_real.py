@@ -59,7 +59,7 @@ class TestRealPbs:
         self.until(id, BatchState.RUNNING)
         self.pbs.cancel(id)
         end = self.until(id, BatchState.ENDED)
-        assert end.exit in (271, None)
+        assert end.exit in (271, 143, None)  # 143: its shell saw the end of what it had started first
         assert end.detail.startswith("was deleted while it ran")
         self.pbs.cancel(id)
 

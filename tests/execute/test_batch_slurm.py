@@ -1,6 +1,7 @@
 """Slurm: misbehaviour by fake commands, and a real one that is started here where it is installed."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from batch_box import Commands, Prompt
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.slurm import Slurm
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 
 SCRIPT = "#!/bin/bash\n#SBATCH --time=5\ntrue\n"
 DISABLED = "Slurm accounting storage is disabled\n"
@@ -201,6 +202,34 @@ def test_cancel_refused(commands):
 # the real thing
 
 
+PARTITIONS = """\
+PartitionName=debug AllowGroups=ALL Default=YES DefaultTime=NONE MaxNodes=8 MaxTime=00:30:00 MinNodes=2 State=UP
+PartitionName=long AllowGroups=ALL MaxNodes=UNLIMITED MaxTime=7-00:00:00 MinNodes=0 State=DOWN TotalNodes=4
+PartitionName=old AllowGroups=staff MaxNodes=UNLIMITED MaxTime=UNLIMITED MinNodes=0 State=DRAIN
+PartitionName=off MaxTime=UNLIMITED State=INACTIVE
+"""
+
+
+def test_partitions(commands):
+    commands.says("scontrol", PARTITIONS)
+    assert Prompt(Slurm()).queues() == {
+        "debug": QueueToday("debug", nodes=(2, 8), walltime=(0.0, 1800.0)),
+        "long": QueueToday("long", started=False, walltime=(0.0, 7 * 86400.0)),
+        "old": QueueToday("old", enabled=False),
+        "off": QueueToday("off", enabled=False, started=False),
+    }
+    assert commands.calls == ["scontrol --all --oneliner show partition"]
+
+
+@pytest.mark.parametrize(
+    "out, err, status", [(PARTITIONS[:-20], "", 0), ("", "", 0), ("", "slurm_load_partitions: Unable to contact", 1)]
+)
+def test_partitions_that_are_told_of_by_half_are_not_known(commands, out, err, status):
+    commands.says("scontrol", out, err, status)
+    with pytest.raises(BatchError, match="scontrol"):
+        Prompt(Slurm()).queues()
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     if why := real_slurm.missing():
@@ -263,6 +292,13 @@ class TestRealSlurm:
         with pytest.raises(BatchError, match="Slurm did not take batch job `b`") as error:
             slurm.submit(f"#!/bin/bash\n#SBATCH {option}\ntrue\n", "b")
         assert error.value.final
+
+    def test_a_partition_and_one_that_is_stopped(self, slurm):
+        assert slurm.queues() == {"debug": QueueToday("debug", walltime=(0.0, 3600.0))}
+        for state, today in (("DOWN", (True, False)), ("DRAIN", (False, True)), ("INACTIVE", (False, False))):
+            subprocess.run(["scontrol", "update", "PartitionName=debug", f"State={state}"], check=True)
+            assert (slurm.queues()["debug"].enabled, slurm.queues()["debug"].started) == today
+        subprocess.run(["scontrol", "update", "PartitionName=debug", "State=UP"], check=True)
 
     def test_no_controller(self, slurm, tmp_path, monkeypatch):
         conf = tmp_path / "slurm.conf"

@@ -138,4 +138,4 @@ def test_the_calls_for_an_event_do_not_grow_with_the_number_of_jobs() -> None:
         return sum(entry.callcount for entry in calls.getstats()) / outcome.events
 
     each(150)
-    assert each(6000) < 1.3 * each(600)
+    assert each(3000) < 1.3 * each(450)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from flowrules.errors import BatchError
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.ports import BatchSystem, Waiting
 
 T = TypeVar("T")
@@ -100,6 +100,10 @@ class Patient:
         self._asked, self._told = wanted, dict(answer)
         self.answers += 1
         return answer
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`; asks once."""
+        return self._in_turn(self.system.queues)
 
     def submitting(self, script: str, name: str, *, doubtful: bool = False) -> Waiting[str]:
         """Submits a batch job once, whatever happens; returns its id.

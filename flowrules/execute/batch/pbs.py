@@ -8,11 +8,15 @@ from collections.abc import Mapping, Sequence
 from flowrules.errors import BatchError
 from flowrules.execute.batch import pbs_answers as answers
 from flowrules.execute.batch.commands import Answer, asking
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.execute.batch.pbs_queues import read_queues
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.ports import Waiting
 
 _ID = re.compile(r"\d+(\[\d*\])?(\.\S+)?")
 _USAGE = 2
+_SOON = 10.0
+"""Seconds in which queues are to be told of: what is not known then is taken as the profile says."""
+
 _UNKNOWN_OPTION = re.compile(r"(invalid|illegal|unrecognized|unknown) option")
 
 
@@ -79,6 +83,14 @@ class Pbs:
         answer = yield from self._ask("qdel", id)
         if answer.status and answer.status not in {answers.UNKNOWN, answers.FINISHED, *answers.EXITING}:
             raise answers.refusal(answer, "qdel", f"PBS did not end batch job `{id}`")
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`."""
+        for form in (["-F", "json"], ["-w"], []):  # older ones know neither form
+            answer = yield from asking(["qstat", "-Q", "-f", *form], limit=min(self._limit, _SOON))
+            if found := read_queues(answer.out):
+                return found
+        raise answers.refusal(answer, "qstat", "PBS did not say what its queues are")
 
     def _qsub(self, script: str, name: str, *options: str) -> Waiting[Answer]:
         argv = ["qsub", *options, "-N", name]

@@ -18,7 +18,7 @@ from flowrules.errors import BatchError, BatchFull, suggestion
 from flowrules.execute.batch.directives import Request, read_request
 from flowrules.execute.batch.sandbox_folder import SandboxFolder, SandboxJob
 from flowrules.execute.processes import ATTEMPT, RUN, chained
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.model.profile import Profile, Queue
 from flowrules.ports import Waiting
 
@@ -109,6 +109,22 @@ class Sandbox:
                 return
             self._folder.put(number, "cancel", "")
             self._serve()
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`: they are those of the profile, or the one it names where it lists none."""
+        yield from ()
+        if not self._profile.queues:
+            return {self._profile.queue: QueueToday(self._profile.queue)}
+        return {
+            queue.name: QueueToday(
+                queue.name,
+                nodes=queue.nodes,
+                walltime=queue.walltime,
+                jobs_per_user=queue.jobs_per_user,
+                leads_to=tuple(route.name for route in queue.routes),
+            )
+            for queue in self._profile.queues
+        }
 
     def _status(self, id: str) -> BatchStatus | None:
         number = _number(id)

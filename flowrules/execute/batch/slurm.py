@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.commands import Answer, asking
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.ports import Waiting
 
 _ID = re.compile(r"\d+")
@@ -35,6 +35,11 @@ _ENDS = {
     "PREEMPTED": "was ended in favour of another batch job",
     "REVOKED": "was taken over by another cluster",
 }
+_ATTRIBUTE = re.compile(r"(?:^|\s)(\w+)=(\S*)")
+_TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+_SOON = 10.0
+"""Seconds in which partitions are to be told of: what is not known then is taken as the profile says."""
+
 _HELD_REASON = re.compile(r"held", re.IGNORECASE)
 _NO_REASON = frozenset({"", "None", "(null)", "NonZeroExitCode"})
 
@@ -102,6 +107,17 @@ class Slurm:
             found |= _read(line.split("|", 3) for line in accounts)
         return {id: found[id] for id in wanted if id in found}
 
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`; the queues are partitions. Those of which one should not know are among them."""
+        argv = ["scontrol", "--all", "--oneliner", "show", "partition"]
+        answer = yield from asking(argv, limit=min(self._limit, _SOON))
+        if answer.status:
+            raise _refusal(answer, "scontrol", "Slurm did not say what its partitions are")
+        if not answer.out.endswith("\n"):
+            raise BatchError("`scontrol` answered by half")
+        partitions = [dict(_ATTRIBUTE.findall(line)) for line in answer.lines()]
+        return {said["PartitionName"]: _partition(said) for said in partitions if said.get("PartitionName")}
+
     def cancel(self, id: str) -> Waiting[None]:
         """See `BatchSystem`."""
         if not _ID.fullmatch(id):
@@ -163,6 +179,30 @@ def _status(state: str, exit: str, reason: str) -> BatchStatus | None:
     if state == "FAILED" and status is not None:
         said = f"its script ended with status {status}" if status < 256 else f"was ended by signal {status - 256}"
     return BatchStatus(BatchState.ENDED, f"{said} ({reason})" if said and reason else said, status)
+
+
+def _partition(said: Mapping[str, str]) -> QueueToday:
+    state = said.get("State", "UP")
+    return QueueToday(
+        said["PartitionName"],
+        enabled=state not in ("DRAIN", "INACTIVE"),
+        started=state not in ("DOWN", "INACTIVE"),
+        nodes=(max(1, _count(said.get("MinNodes")) or 1), _count(said.get("MaxNodes"))),
+        walltime=(0.0, _seconds(said.get("MaxTime", ""))),
+    )
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _seconds(text: str) -> float | None:
+    """Of `DAYS-HH:MM:SS` or `MM:SS`; None for `UNLIMITED`."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _exit(text: str) -> int | None:

@@ -79,5 +79,10 @@ class Provenance {
   }
 }
 
-startTimeline();
-if ($("#files")) unpacked("outputs").then((found) => new Provenance(found));
+async function startReport() {
+  await startTimeline();
+  if ($("#files")) new Provenance(await unpacked("outputs"));
+  document.body.dataset.ready = "jobs";
+}
+
+startReport();

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.profiles import open_profile
-from flowrules.errors import BatchError
+from flowrules.errors import BatchError, UsageError
 from flowrules.execute.batch.patience import Manners, Patient, finish
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.model.block import Task, TaskEnd
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.events import Need
+from flowrules.model.profile import Profile, Queue
 from flowrules.model.record import Record
 from flowrules.ports import Waiting
-from flowrules.record.messages import Closed, Ended, Started
+from flowrules.record.messages import Closed, Ended, Grant, Started
 from flowrules.record.spool_runner import RunnerFolder
 
 PROFILE = open_profile("pbs", {}, (), None)
@@ -35,6 +38,7 @@ class Machine:
         self.cancelled: list[str] = []
         self.fails: BatchError | None = None
         self.hangs = False
+        self.queues_today: Mapping[str, QueueToday] | BatchError = {}
 
     def takes(self) -> Waiting[None]:
         """What a command takes."""
@@ -57,6 +61,12 @@ class Machine:
         yield from self.takes()
         return {id: self.jobs[id] for id in ids if id in self.jobs}
 
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        yield from self.takes()
+        if isinstance(self.queues_today, BatchError):
+            raise self.queues_today
+        return self.queues_today
+
     def cancel(self, id: str) -> Waiting[None]:
         yield from self.takes()
         if self.fails is not None:
@@ -75,12 +85,12 @@ class Yard:
         self.epoch = 0
         self.fleet = self.driver()
 
-    def driver(self) -> Fleet:
+    def driver(self, profile: Profile = PROFILE) -> Fleet:
         """The next driver; the one before is dead."""
         self.epoch += 1
         manners = Manners(every=10.0, gap=0.0, looks=(1.0, 2.0), pause=1.0, longest=2.0, lasting=20.0)
         self.fleet = Fleet(
-            PROFILE,
+            profile,
             Patient(self.machine, manners, clock=lambda: self.now),
             str(self.path),
             "c",
@@ -267,10 +277,10 @@ def test_what_the_driver_before_wrote_last_is_known_when_it_may_still_live_elsew
 
 def test_a_block_keeps_its_last_grant_under_the_next_driver(yard):
     block = yard.block()
-    assert yard.fleet.running_of(block) is None
-    yard.fleet.grant(block, 7)
+    assert yard.fleet.grant_of(block).running is None
+    yard.fleet.grant(block, 7, {"licence": 2.5})
     yard.driver().attach()
-    assert yard.fleet.running_of(block) == 7
+    assert yard.fleet.grant_of(block) == Grant(7, {"licence": 2.5})
 
 
 def test_while_a_command_hangs_blocks_are_read_and_fed(yard):
@@ -299,3 +309,57 @@ def test_who_leaves_waits_for_no_answer(yard):
     yard.driver().attach()
     yard.news(10)
     assert yard.machine.submitted == [f"fr-c-{block}"], "what became of it is found out by the next"
+
+
+DEBUG, PROD = Queue("debug", (1, 2), (0, 3600.0)), Queue("prod", (1, 10), (0, 24 * 3600.0))
+QUEUES = replace(PROFILE, queues=(DEBUG, PROD))
+
+
+@pytest.mark.parametrize(
+    ("queue", "today", "chosen", "told"),
+    [
+        ("auto", {}, "", "no batch job can be submitted: `debug` does not exist; `prod` does not exist"),
+        ("auto", [QueueToday("debug"), QueueToday("prod")], "debug", ""),
+        ("auto", [QueueToday("prod")], "prod", "the queue `debug` does not exist"),
+        (
+            "auto",
+            [QueueToday("debug", enabled=False), QueueToday("prod")],
+            "prod",
+            "the queue `debug` takes no batch jobs today",
+        ),
+        ("auto", [QueueToday("debug", started=False), QueueToday("prod")], "prod", "the queue `debug` is stopped"),
+        ("debug", [QueueToday("debug", started=False), QueueToday("prod")], "debug", "the queue `debug` is stopped"),
+        ("debug", [QueueToday("prod")], "", "no batch job can be submitted: `debug` does not exist"),
+        (
+            "auto",
+            [QueueToday("debug", walltime=(0.0, 60.0)), QueueToday("prod")],
+            "prod",
+            "`debug` takes 1min at most today",
+        ),
+        ("auto", BatchError("`qstat` did not answer"), "debug", "did not answer: queues are taken as the profile says"),
+        ("auto", BatchError("there is no command `qstat` here", final=True), "debug", ""),
+    ],
+)
+def test_queues_are_as_the_batch_system_says(yard, queue, today, chosen, told):
+    yard.machine.queues_today = today if isinstance(today, BatchError | dict) else {q.name: q for q in today}
+    fleet = yard.driver(replace(QUEUES, queue=queue))
+    if chosen:
+        block = fleet.open(BlockPlan(1, 600.0), None)
+        assert json.loads(Path(f".flowrules/blocks/{block}/block.json").read_text())["queue"] == chosen
+        assert [said for said in yard.said if told in said] if told else not yard.said
+    else:
+        with pytest.raises(UsageError, match=told):
+            fleet.open(BlockPlan(1, 600.0), None)
+        assert yard.machine.submitted == [] and fleet.names == []
+
+
+def test_that_queues_are_not_told_of_holds_up_no_other_question(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    yard.machine.hangs = True
+    yard.driver().attach()
+    yard.machine.hangs = False
+    with yard.runner(block):
+        yard.machine.jobs["1.m"] = ENDED
+        yard.news(250)
+    assert any("ended without a word" in said for said in yard.said), "the block was asked about"
