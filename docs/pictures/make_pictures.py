@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs: pages of examples/molecules in headless Chromium. `make screenshots` calls it."""
+"""Makes the pictures of README and docs: pages of examples/molecules in headless Chromium, by `make screenshots`."""
 
 from __future__ import annotations
 
