@@ -1,4 +1,4 @@
-# make setup | check | test | demo | demo-small | bench | docs | clean
+# make setup | packages | check | test | demo | demo-small | bench | docs | screenshots | vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -16,13 +16,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # make demo
 JOBS ?= 2
 # make bench
-SUITE ?= plan launch
+SUITE ?=
 SIZE ?=
+BENCH_VENV ?= .venv-bench
 # make test: how many processes, and further arguments of pytest, such as TESTS="tests/model -x"
 WORKERS ?= 2
 TESTS ?=
 
-.PHONY: help setup check test demo demo-small bench docs clean
+# Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
+PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
+
+.PHONY: help setup packages check test demo demo-small bench docs screenshots vendor clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -54,9 +58,30 @@ $(VENV)/.demo: pyproject.toml examples/molecules/requirements.txt | $(BIN)/pytho
 	@$(PIP) install -e . -r examples/molecules/requirements.txt
 	@touch $@
 
-$(VENV)/.bench: pyproject.toml | $(BIN)/python
-	@$(PIP) install -e '.[bench]'
+# the programs that flowrules is measured beside, apart from ours; what cannot be installed is named, and left out
+$(BENCH_VENV)/.peers: benchmarks/requirements.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@echo "installing what flowrules is measured beside"
+	@grep -v '^#' $< | while read -r package; do \
+	    $(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install "$$package" \
+	        || echo "$$package cannot be installed here and is left out"; done
 	@touch $@
+
+$(VENV)/.browser: pyproject.toml | $(BIN)/python
+	@echo "installing flowrules and what drives a browser"
+	@$(PIP) install -e '.[browser]'
+	@touch $@
+
+# Only where root has apt-get; it is no error where they cannot be had.
+packages:
+	@missing=(); for name in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}' "$$name" 2>/dev/null | grep -qx installed || missing+=("$$name"); done; \
+	if [ $${#missing[@]} = 0 ]; then exit; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "not installed, so tests that need them are left out: $${missing[*]}"; exit; fi; \
+	echo "installing $${missing[*]}"; export DEBIAN_FRONTEND=noninteractive; apt="apt-get -o DPkg::Lock::Timeout=300 -qq"; \
+	{ $$apt update && $$apt install -y --no-install-recommends "$${missing[@]}"; } >/dev/null 2>&1 </dev/null \
+	    || echo "they could not be installed: tests that need them are left out"
 
 check: $(VENV)/.check
 	$(BIN)/ruff check .
@@ -64,9 +89,11 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# -rs says which tests were left out, and why. Without the packages of the demo its tests are left out too.
+# -rs says which tests were left out, and why. Without the packages of the demo, or a browser, their tests are left out too.
 test: $(VENV)/.test
 	@$(MAKE) --no-print-directory $(VENV)/.demo || echo "no packages for the chemistry here: its tests are left out"
+	@! command -v chromium >/dev/null || $(MAKE) --no-print-directory $(VENV)/.browser \
+	    || echo "no Playwright here: tests in a browser are left out"
 	$(BIN)/python -m pytest -q -rs -n $(WORKERS) $(TESTS)
 
 demo: $(VENV)/.demo
@@ -75,11 +102,20 @@ demo: $(VENV)/.demo
 demo-small: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results-small -j $(JOBS) --configfile small.yaml
 
-bench: $(VENV)/.bench
-	@for suite in $(SUITE); do PATH=$(BIN):$$PATH $(BIN)/python benchmarks/$$suite.py $(if $(SIZE),--size $(SIZE)); done
+bench: $(VENV)/.test $(BENCH_VENV)/.peers
+	@BENCH_VENV=$(abspath $(BENCH_VENV)) PATH=$(BIN):$$PATH \
+	    $(BIN)/python benchmarks/run.py $(SUITE) $(if $(SIZE),--size $(SIZE))
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference/make_codes.py
+
+# Pictures of README and docs, by a browser: the pages of examples/molecules, not run.
+screenshots: $(VENV)/.browser
+	$(BIN)/python docs/pictures/make_pictures.py
+
+# The JavaScript of pages, from the npm registry, checked.
+vendor:
+	$(PYTHON) tools/vendor.py
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

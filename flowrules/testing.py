@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowrules.model.files import FileRecord, Stamp
 from flowrules.model.order import Order, Outcome
-from flowrules.model.record import Record
+from flowrules.model.record import Record, Timing, timing_of
 
 TICK_NS = 1_000_000_000
 """By how much a tick of `FakeFiles` moves the time of what is written after it: one second."""
@@ -173,12 +173,15 @@ class FakeHistory:
         """Whether the last attempt to make this file started and did not end well."""
         return output in self._open
 
-    def rule_times(self) -> Mapping[str, float]:
-        """Mean seconds of the successful attempts of each rule, by its name."""
-        times: dict[str, list[float]] = {}
-        for record in self._last.values():
-            times.setdefault(record.rule, []).append(record.elapsed)
-        return {rule: sum(taken) / len(taken) for rule, taken in times.items()}
+    def took(self, made: Sequence[tuple[str, str]]) -> list[float | None]:
+        """For each output and its rule the seconds of the last attempt that made it."""
+        last = [self._last.get(output) for output, _ in made]
+        same = zip(last, made, strict=True)
+        return [r.elapsed if r is not None and (r.rule, r.status) == (rule, "done") else None for r, (_, rule) in same]
+
+    def timings(self) -> list[Timing]:
+        """All successful attempts that nothing came after."""
+        return [timing_of(record) for record in self._last.values() if record.status == "done"]
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""
@@ -262,6 +265,10 @@ class FakeExecutor:
         self._began: dict[int, float] = {}
         self._outcomes: deque[Outcome] = deque()
 
+    def ahead(self, rule: str) -> int:
+        """None is."""
+        return 0
+
     def start(self, order: Order) -> None:
         """Start an attempt."""
         self.started.append(order)
@@ -310,7 +317,7 @@ class FakeExecutor:
         del self.running[order.job]
         if outcome.exit == 0 and self._files is not None:
             for path in _output_paths(order):
-                self._files.write(path, f"{order.label} {order.attempt}\n")
+                self._files.write(path, f"{order.rule} {order.attempt}\n")
         self._outcomes.append(outcome)
 
 

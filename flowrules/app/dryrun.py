@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from flowrules.app.session import disk_of, load, plan
+from flowrules.app.memory import Remembering
+from flowrules.app.session import disk_of, flowfile_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowfileError
-from flowrules.model.job import Job
-from flowrules.plan.build import Planned
-from flowrules.record.store import Store
 from flowrules.show.output import Output
+
+if TYPE_CHECKING:
+    from flowrules.model.job import Job
+    from flowrules.model.packing import Packing
+    from flowrules.plan.build import Planned
+    from flowrules.show.packing import ShownBlock
 
 
 def dry_run(
@@ -32,21 +38,39 @@ def dry_run(
     Raises:
         FlowrulesError: the workflow or the call has a mistake.
     """
-    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals
+    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals, up_to_date_lines
 
     disk = disk_of(source)
-    workflow = load(source, disk)
-    planned = plan(workflow, request, disk, Store.open(read_only=True))
+    remembering = Remembering(source, request, flowfile_of(source), disk)
+    recalled = remembering.recall()
+    plain = form == "text" and dag is None and request.batch is None and not (verbose or request.run.print_commands)
+    if recalled is not None and recalled.nothing_to_do and plain:
+        for line in up_to_date_lines(recalled.memory.active, recalled.memory.targets, quiet=quiet):
+            output.line(line)
+        return 0
+    from flowrules.record.store import Store
+
+    workflow = load(source, remembering.files, remembering.environ)
+    planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
-    packing = _packing(planned, request, output)
+    if dag == "html":
+        from flowrules.app.picture import dag_page
+
+        output.text(dag_page(planned, request, workflow.config).rstrip("\n"))
+        return 0
+    packing = packing_of(planned, request)
     drawn = None
     if dag is not None:
         from flowrules.show.dag import render_dag
 
         drawn = render_dag(planned.plan, dag, "jobs", color=output.color)
     if form == "json":
-        extra = None if packing is None else packing[0]
+        extra = None
+        if packing is not None:
+            from flowrules.show.packing import packing_object
+
+            extra = packing_object(*packing[:2])
         output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn, packing=extra))
         return 0
     if drawn is not None and dag != "text":
@@ -58,30 +82,31 @@ def dry_run(
         color, width = output.color, output.columns
         for line in plan_lines(planned.plan, verbose=verbose, color=color, width=width, command=command, needs=needs):
             output.line(line)
-        for line in packing[1] if packing is not None else ():
-            output.line(line)
+        if packing is not None:
+            from flowrules.show.packing import packing_lines
+
+            for line in packing_lines(*packing, width=width, color=color):
+                output.line(line)
     if drawn is not None:
         output.line(f"\n{drawn}")
     return 0
 
 
-def _packing(planned: Planned, request: Request, output: Output) -> tuple[Mapping[str, object], list[str]] | None:
-    """The packing as JSON values and as lines; None where the call names no batch profile."""
+def packing_of(planned: Planned, request: Request) -> tuple[Packing, Sequence[ShownBlock], str] | None:
+    """The packing, the blocks with their queues, and the machine in words; None where the call names no batch profile.
+
+    Raises:
+        FlowrulesError: the profile has mistakes, or a job fits nowhere.
+    """
     if request.batch is None:
         return None
-    import os
-
-    from flowrules.app.batch import profile_of
-    from flowrules.app.packing import machine_of, packed
-    from flowrules.show.packing import packing_lines, packing_object
+    from flowrules.app.drive.batch import profile_of
+    from flowrules.app.drive.packing import machine_of, packed
 
     profile = profile_of(request.batch, os.environ)
     if profile.scheduler == "none":
         return None
-    packing, shown = packed(planned, request, profile)
-    machine = machine_of(profile, sandbox=request.batch.sandbox)
-    lines = packing_lines(packing, shown, machine, width=output.columns, color=output.color)
-    return packing_object(packing, shown), list(lines)
+    return *packed(planned, request, profile), machine_of(profile, sandbox=request.batch.sandbox)
 
 
 def commands_of(planned: Planned, config: Mapping[str, object]) -> Callable[[Job], str]:
@@ -91,10 +116,10 @@ def commands_of(planned: Planned, config: Mapping[str, object]) -> Callable[[Job
         action = job.rule.action
         if action is None:
             return ""
+        if action.kind == "call":
+            return f"call: {action.path or action.module}:{action.function}"
         if action.kind != "shell":
-            return (
-                f"{action.kind}: {getattr(action, 'path', None) or getattr(action, 'function', '') or '(Python block)'}"
-            )
+            return f"{action.kind}: {getattr(action, 'path', None) or '(Python block)'}"
         try:
             values = planned.commands.values(job)
         except FlowfileError as error:

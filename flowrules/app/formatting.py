@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import NamedTuple
 
+from flowrules.app.replacing import replace_file
 from flowrules.app.session import flowfile_of
 from flowrules.app.settings import Source as WorkflowSource
 from flowrules.errors import FlowrulesError
@@ -48,7 +48,7 @@ def format_files(files: Sequence[str], workflow: WorkflowSource, output: Output,
     dry = how.check or how.diff
     for one in () if dry else laid_out:
         if one.path != "-" and one in changed:
-            _write(one.path, one.after)
+            replace_file(one.path, one.after)
         elif one.path == "-" and not how.json:
             output.write(one.after)
     _tell(laid_out, changed, output, how)
@@ -105,21 +105,3 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise FlowrulesError(f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}") from None
-
-
-def _write(path: str, text: str) -> None:
-    """Replaces a file in one step, keeping its mode, so that a crash leaves the old or the new one."""
-    target = os.path.realpath(path)
-    try:
-        mode = os.stat(target).st_mode
-        fd, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".fmt-")
-        try:
-            with open(fd, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            os.chmod(temporary, mode & 0o7777)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise FlowrulesError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from None

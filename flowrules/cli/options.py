@@ -119,7 +119,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def overriding(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--set` and `--launcher`."""
     text = "Set a key of the profile; dotted keys, YAML values. May be repeated."
-    launcher = "Set how work is started on nodes: local, ssh, mpiexec or parallel."
+    launcher = "Set how work is started on nodes: local, ssh, mpiexec, srun or parallel."
     function = click.option("--launcher", metavar="NAME", shell_complete=complete_launchers, help=launcher)(function)
     return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=text)(function)
 

@@ -26,7 +26,7 @@ from flowrules.errors import UsageError, did_you_mean
 from flowrules.model.quantity import Quantity
 from flowrules.plan.policy import HASH_LIMIT, TRIGGERS, CommandSettings, Policy
 
-DAG_FORMATS = ("text", "dot", "mermaid", "json", "svg")
+DAG_FORMATS = ("text", "dot", "mermaid", "json", "svg", "html")
 
 SECTIONS = {
     "What runs": (
@@ -75,7 +75,7 @@ SECTIONS = {
     is_flag=False,
     flag_value="text",
     metavar="[FORMAT]",
-    help="With -n: the DAG too, as text; or only the DAG, as dot, mermaid, json or svg.",
+    help="With -n: the DAG too, as text; or only the DAG, as dot, mermaid, json, svg or html.",
 )
 @click.option("-p", "--print-commands", is_flag=True, help="Print each command.")
 @source_options
@@ -157,7 +157,8 @@ SECTIONS = {
     "--write-scripts",
     type=FOLDER,
     metavar="DIR",
-    help="With a batch profile: write the job scripts of the packing there, submit nothing.",
+    help="With a batch profile: write the job scripts of the packing there, submit nothing. With `--launcher parallel` "
+    "they are plain ones that need GNU Parallel and ssh, and nothing of flowrules.",
 )
 @click.option("--log", "log_file", type=FILE, metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])
@@ -172,8 +173,8 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules --profile polaris       in packed batch jobs (-n shows them)
     flowrules --profile polaris --sandbox    the same, tried on this machine
     """
-    scripts = options.pop("write_scripts")
     request = request_of(options)
+    scripts = options.pop("write_scripts")
     if scripts is not None and request.batch is None:
         raise UsageError("`--write-scripts` goes with `--profile`")
     out = output(options.pop("log_file"))
@@ -239,7 +240,7 @@ def request_of(options: dict[str, Any]) -> Request:
             for name, value in key_values(options.pop("default_resources"), "--default-resources", "mem=4GB")
         },
     )
-    batch = _batch(options)
+    batch = batch_of(options)
     run = RunSettings(
         cores=options.pop("jobs"),
         limits={
@@ -256,8 +257,12 @@ def request_of(options: dict[str, Any]) -> Request:
     return Request(tuple(options.pop("targets")), policy, commands, run, batch)
 
 
-def _batch(options: dict[str, Any]) -> BatchSettings | None:
-    """What the call says of a profile; None where it names none."""
+def batch_of(options: dict[str, Any]) -> BatchSettings | None:
+    """What the call says of a profile; None where it names none. Takes its options out of the dictionary.
+
+    Raises:
+        UsageError: an option goes with a profile, and there is none.
+    """
     profile = options.pop("profile")
     sets, launcher, sandbox = options.pop("sets"), options.pop("launcher"), options.pop("sandbox")
     local_cores, submit = options.pop("local_cores"), options.pop("submit")
@@ -275,7 +280,8 @@ def _batch(options: dict[str, Any]) -> BatchSettings | None:
         return None
     if "/" in profile and options["directory"] is not None:  # files of the call are looked for where the user stands
         profile = os.path.abspath(profile)
-    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit)
+    alone = submit or options.get("write_scripts") is not None
+    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit, alone)
 
 
 def _triggers(text: str | None) -> frozenset[str]:

@@ -6,6 +6,7 @@
 #
 #     stdin    run LANE TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
 #              file LANE TASK PATH    the same, with WORDS in a file
+#              sweep TASK             what is left here of an attempt that ended on another node: before anything else starts
 #              kill TASK              TERM to its group, KILL after the grace, and a search for what left the group
 #              tick                   the lease goes on
 #              bye GRACE              end everything, say `reaped`, leave
@@ -168,7 +169,9 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
 
 fr_serve() { # the life of the agent; fr_leave ends it
   local text size status heard looked=0
-  trap 'fr_leave 0' HUP INT TERM
+  # not in the trap: while it runs children are not taken, and seem to live until the grace is over
+  fr_ended=
+  trap 'fr_ended=1' HUP INT TERM
   trap '' USR1 # meant for lanes
   fr_up
   heard=$fr_up
@@ -176,6 +179,7 @@ fr_serve() { # the life of the agent; fr_leave ends it
     # one byte only: when time is up, bash loses what it has read and not yet looked at to whatever is read next
     IFS= read -r -t 1 -N 1 text
     status=$?
+    [[ ! $fr_ended ]] || fr_leave 0
     fr_up
     ((fr_up == looked)) || fr_look || :
     looked=$fr_up
@@ -196,6 +200,7 @@ fr_obey() { # a message
       local lane=${2%% *} rest=${2#* }
       fr_start "$lane" "${rest%% *}" "$1" "${rest#* }"
       ;;
+    sweep) (fr_task=$2 && fr_sweep fr_is_rank 2) ;;
     kill) fr_kill "$2" ;;
     tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
     bye) fr_leave "$2" ;;
@@ -224,7 +229,10 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
-  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS # those of this agent
+  # those of this agent, as a rank or a step of its own
+  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS
+  unset "${!SLURM_STEP@}" "${!SLURM_SRUN_@}" "${!SLURM_CPU_BIND@}" SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_GTIDS \
+    SLURM_NTASKS SLURM_NPROCS SLURM_NNODES SLURM_TASKS_PER_NODE SLURM_NTASKS_PER_NODE SLURM_TASK_PID
   unset SSH_CLIENT SSH2_CLIENT # by which each bash of a job might think that it should read ~/.bashrc
   fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
   local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")

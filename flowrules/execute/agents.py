@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import resource
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from flowrules.execute.guard import Guard, start_guard
 from flowrules.execute.lanes import Lanes
 from flowrules.execute.launchers import Flavour, message
 from flowrules.execute.link import Link
+from flowrules.execute.mpirun import installed_flavour
 from flowrules.execute.processes import ATTEMPT, RUN, chained
 from flowrules.execute.reactor import Reactor
 from flowrules.model.agent import AgentEvent, NodeLost, TaskEnded
@@ -26,6 +26,8 @@ from flowrules.model.block import BlockSpec
 
 BLOCK = "FLOWRULES_BLOCK"
 AGENT = "FLOWRULES_AGENT"
+_BATCH_JOB = ("PBS_JOBID", "PBS_NODEFILE", "SLURM_JOB_ID", "SLURM_CONF")
+"""By what `mpiexec` and `srun` of a job know the batch job they are in; ssh does not take them along."""
 _HARD = 15.0
 """Seconds beyond the grace that agents have to end everything and say so."""
 _TAIL = 400
@@ -174,6 +176,12 @@ class Agents:
         if node is not None and node.link is not None:
             node.link.send(message(f"kill {task}"))
 
+    def sweep(self, node: str, task: str) -> None:
+        """End what is left on a node of an attempt that ended on another: ranks that outlived their launcher."""
+        link = self._nodes[node].link
+        if link is not None:
+            link.send(f"sweep {task}\n".encode("ascii"))
+
     def restart(self, node: str) -> None:
         """Start the agent of a lost node anew. Its `NodeReady` proves that nothing of the earlier one lives there."""
         there = self._nodes[node]
@@ -277,6 +285,9 @@ class Agents:
         texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
         marks[ATTEMPT] = os.environ.get(ATTEMPT, "")
+        marks.update((name, os.environ[name]) for name in _BATCH_JOB if name in os.environ)
+        if "SLURM_JOB_ID" in marks:  # an agent may be a step, and what a job starts by srun would wait for its end
+            marks["SLURM_OVERLAP"] = "1"
         arguments = (spec.nonce, agent, self.mark, *times, *texts)
         here = self._files if spec.launcher == "local" else None
         return launchers.bootstrap(self._text, arguments, marks, files=here)
@@ -382,21 +393,3 @@ def _agent_text(launcher: str) -> str:
     return "\n".join(
         [*(files("flowrules.execute").joinpath(name).read_text("utf-8") for name in names), 'fr_main "$@"']
     )
-
-
-def installed_flavour() -> Flavour:
-    """Whose `mpiexec` is on the PATH; where there is none but `srun`, Slurm's.
-
-    Raises:
-        ValueError: none, or one that is not known.
-    """
-    for name in ("mpiexec", "srun"):
-        try:
-            done = subprocess.run([name, "--version"], capture_output=True, text=True, timeout=60.0, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        flavour = launchers.flavour_of(done.stdout + done.stderr)
-        if flavour is None:
-            raise ValueError(f"`{name}` is of a kind that is not known")
-        return flavour
-    raise ValueError("there is no `mpiexec`")

@@ -36,6 +36,8 @@ fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where i
 
 fr_is_task() { fr_is_ours && [[ $fr_j == ":$fr_chain$fr_task:"* ]]; }
 
+fr_is_rank() { [[ $fr_b == *":$fr_mark:"* && $fr_j == ":$fr_chain$fr_task:"* ]]; } # whose agent may be another node's
+
 fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
 
 fr_is_older() { # an earlier incarnation of the block, or an earlier agent of this node
@@ -136,6 +138,7 @@ fr_words() { # the words of a file that may take a moment to be seen from this n
 fr_exec() { # VARIABLES WORDS; log's descriptor is 6; the last thing this process does as a shell
   local count=$1
   shift
+  trap - HUP INT TERM USR2 # what a plain script ignores, a job must not
   exec 0</dev/null 1>&6 2>&6 4>&- 6>&- 8>&- 9>&- {fr_idle}>&-
   export FLOWRULES_ATTEMPT=$fr_chain$fr_task
   while ((count-- > 0)); do

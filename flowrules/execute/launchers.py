@@ -1,4 +1,4 @@
-"""How agents are started on the nodes of a block, and how a job of several nodes starts its ranks: only texts."""
+"""How agents are started on the nodes of a block: only texts."""
 
 from __future__ import annotations
 
@@ -57,13 +57,15 @@ def agent_command(launcher: str, host: str, *, flavour: Flavour = "hydra", optio
         return list(SHELL)
     if launcher in ("ssh", "parallel"):
         return [*_SSH, *options, "--", host, "exec " + " ".join(SHELL)]
+    if launcher == "srun" or (launcher == "mpiexec" and flavour == "slurm"):
+        one = ["--nodes=1", "--ntasks=1", f"--nodelist={host}", "--input=0"]
+        return ["srun", *options, *one, "--overlap", "--mem=0", "--cpu-bind=none", *SHELL]
     if launcher == "mpiexec" and flavour == "pals":
-        return ["mpiexec", *options, "-n", "1", "--ppn", "1", "--cpu-bind", "none", "--hosts", host, *SHELL]
-    if launcher == "mpiexec" and flavour == "hydra":
-        return ["mpiexec", *options, "-n", "1", "-hosts", host, *SHELL]
+        one = ["-n", "1", "--ppn", "1", "--hosts", host]
+        # the TMPDIR of PALS is a path too long for a socket
+        return ["mpiexec", *options, *one, "--cpu-bind", "none", "--env", "TMPDIR=/tmp", *SHELL]
     if launcher == "mpiexec":
-        one = ["--nodes=1", "--ntasks=1", f"--nodelist={host}", "--overlap", "--cpu-bind=none", "--input=0"]
-        return ["srun", *options, *one, *SHELL]
+        return ["mpiexec", *options, "-n", "1", "-hosts", host, *SHELL]
     raise ValueError(f"unknown launcher `{launcher}`")
 
 
@@ -110,34 +112,6 @@ def task_words(
     words = [log or "/dev/null", ranges(cpus), "sweep" if sweep else "", str(len(env))]
     words += [f"{name}={value}" for name, value in env.items()]
     return " ".join(map(quoted, [*words, *argv]))
-
-
-def mpirun(flavour: Flavour, hosts: Sequence[str], *, ppn: int = 1, threads: int = 1) -> str:
-    """What stands for `{mpirun}` in the command of a job: it starts `ppn` ranks on each host; "" for one rank in all.
-
-    Args:
-        threads: hardware threads of each rank. PALS and Slurm bind ranks to as many; Hydra is left to the job's own
-            binding, as it would count from the node's first thread whatever the job was given.
-
-    Raises:
-        ValueError: a host's name is none.
-    """
-    for host in hosts:
-        check_host(host)
-    ranks = len(hosts) * ppn
-    if ranks <= 1:
-        return ""
-    if flavour == "slurm":
-        return (
-            f"srun --overlap --nodes={len(hosts)} --nodelist={','.join(hosts)} --ntasks={ranks} "
-            f"--ntasks-per-node={ppn} --cpus-per-task={threads} --cpu-bind=cores"
-        )
-    if flavour == "pals":
-        where = f"--hosts {','.join(hosts)} " if len(hosts) > 1 else ""
-        return f"mpiexec -n {ranks} --ppn {ppn} {where}--depth={threads} --cpu-bind depth"
-    if len(hosts) == 1:
-        return f"mpiexec -n {ranks}"
-    return f"mpiexec -n {ranks} -ppn {ppn} -hosts {','.join(hosts)}"
 
 
 def flavour_of(version: str) -> Flavour | None:

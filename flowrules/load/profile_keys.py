@@ -33,7 +33,7 @@ class Key:
 
 
 SCHEDULERS: Final = ("none", "pbs", "slurm")
-LAUNCHERS: Final = ("local", "ssh", "mpiexec", "parallel")
+LAUNCHERS: Final = ("local", "ssh", "mpiexec", "srun", "parallel")
 
 _LIMITS: Final = {"nodes": Key("counts"), "walltime": Key("times")}
 

@@ -23,6 +23,9 @@ class Span:
     """One job in a block: seconds since the block's start, on which of its nodes (from 0), and how much of each.
 
     The share is 1 divided by how many such jobs fit one node.
+
+    Attributes:
+        gpus: names of its GPUs, the same on each of its nodes; threads: hardware threads, of all its nodes together.
     """
 
     job: int
@@ -30,6 +33,8 @@ class Span:
     end: float
     nodes: tuple[int, ...]
     share: float
+    gpus: tuple[str, ...] = ()
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 SchedulerName: TypeAlias = Literal["none", "pbs", "slurm"]
-LauncherName: TypeAlias = Literal["local", "ssh", "mpiexec", "parallel"]
+LauncherName: TypeAlias = Literal["local", "ssh", "mpiexec", "srun", "parallel"]
 
 
 @dataclass(frozen=True, slots=True)

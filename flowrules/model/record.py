@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flowrules.model.files import FileRecord
+from flowrules.model.quantity import QuantityError, parse_quantity
 
 
 @dataclass(slots=True)
@@ -58,3 +60,26 @@ class Record:
     def elapsed(self) -> float:
         """Wall time in seconds."""
         return self.ended - self.started
+
+
+class Timing(NamedTuple):
+    """What an attempt that succeeded says of the times of its rule.
+
+    Attributes:
+        seconds: what it took; declared: its walltime as the rule declared it then, in seconds, None without one.
+        size: bytes of all its inputs.
+    """
+
+    rule: str
+    seconds: float
+    declared: float | None = None
+    size: int = 0
+
+
+def timing_of(record: Record) -> Timing:
+    """What a record says of the times of its rule."""
+    declared = None
+    with suppress(QuantityError):
+        walltime = parse_quantity(record.resources.get("walltime", ""))
+        declared = float(walltime.amount) if walltime.kind == "seconds" and walltime else None
+    return Timing(record.rule, record.elapsed, declared, sum(file.size for file in record.inputs))

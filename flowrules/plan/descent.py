@@ -111,9 +111,9 @@ class Descent:
 
     # ── coming back ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def can_run(self) -> None:
-        """A job was found whose inputs can be had."""
-        self._viable += 1
+    def can_run(self, jobs: int) -> None:
+        """So many jobs were found whose inputs can be had."""
+        self._viable += jobs
 
     def dead_end(self, path: str, parent: Job | None) -> None:
         """There is no such file and no candidate for it.

@@ -9,7 +9,8 @@ from flowrules.model.job import Job
 from flowrules.model.rule import Rule
 from flowrules.plan.mistakes import Mistakes
 from flowrules.plan.nearby import Nearby
-from flowrules.plan.resolve import LACKING, Resolution
+from flowrules.plan.resolve import Resolution
+from flowrules.plan.sweep import LACKING
 from flowrules.span import Span
 
 Chain = tuple[str, ...]

@@ -1,18 +1,22 @@
-"""Which rules can make a path: one dictionary look-up per distinct length of prefix and suffix, then a match.
+"""Which rules can make a path: one dictionary look-up per distinct length of prefix, then of suffix, then a match.
 
 The cost of a look-up does not grow with the number of rules whose patterns begin or end differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.pattern import Matcher, Pattern
 from flowrules.model.rule import Output, Rule
 
-Candidate = tuple[Rule, tuple[str, ...]]
+Values = tuple[str, ...]
+Candidate = tuple[Rule, Values]
 """A rule with the wildcard values, in the order of its ``wildcards``, for which it makes a path."""
+
+
+_Entry = tuple[Rule, Matcher]
 
 
 class RuleIndex:
@@ -20,7 +24,7 @@ class RuleIndex:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._fixed: dict[str, Rule] = {}
-        self._tables: dict[tuple[int, int], dict[tuple[str, str], list[tuple[Rule, Matcher]]]] = {}
+        self._tables: dict[int, dict[str, dict[int, dict[str, list[_Entry]]]]] = {}
         self._fixed_folders: dict[str, Rule] = {}
         self._folders: list[tuple[Rule, Matcher]] = []
         self.checkpoint_outputs: list[tuple[Rule, Output]] = []
@@ -29,7 +33,10 @@ class RuleIndex:
                 self._add(rule, output)
             if rule.checkpoint:
                 self.checkpoint_outputs += [(rule, output) for output in rule.outputs]
-        self._shapes = sorted(self._tables.items())
+        self._lengths = [
+            (before, {prefix: sorted(of_prefix.items()) for prefix, of_prefix in prefixes.items()})
+            for before, prefixes in sorted(self._tables.items())
+        ]
         self._has_folders = bool(self._fixed_folders or self._folders)
 
     def _add(self, rule: Rule, output: Output) -> None:
@@ -39,9 +46,9 @@ class RuleIndex:
                 self._fixed_folders.setdefault(output.path, rule)
             return
         matcher = Matcher(output.path, rule.wildcards, rule.constraints, rule.choices)
-        shape = (len(matcher.prefix), len(matcher.suffix))
-        table = self._tables.setdefault(shape, {})
-        table.setdefault((matcher.prefix, matcher.suffix), []).append((rule, matcher))
+        prefix, suffix = matcher.prefix, matcher.suffix
+        of_prefix = self._tables.setdefault(len(prefix), {}).setdefault(prefix, {})
+        of_prefix.setdefault(len(suffix), {}).setdefault(suffix, []).append((rule, matcher))
         if output.flags.directory:
             self._folders.append((rule, matcher))
 
@@ -57,24 +64,80 @@ class RuleIndex:
         if rule is not None:
             return [(rule, ())]
         found: list[Candidate] = []
-        length = len(path)
-        for (before, after), table in self._shapes:
-            if before + after >= length:
-                continue
-            entries = table.get((path[:before], path[length - after :]))
-            if entries is not None:
-                for rule, matcher in entries:
-                    try:
-                        values = matcher.match(path)
-                    except TimeoutError:
-                        raise _too_slow(rule, matcher, path) from None
-                    if values is not None and (rule, values) not in found:
-                        found.append((rule, values))
+        for rule, matcher in self._alike(path):
+            try:
+                values = matcher.match(path)
+            except TimeoutError:
+                raise _too_slow(rule, matcher, path) from None
+            if values is not None and (rule, values) not in found:
+                found.append((rule, values))
         if self._has_folders:
             found += [c for c in self._folder_owners(path) if c not in found]
         if len(found) > 1:
             found.sort(key=lambda c: c[0].index)
         return found
+
+    def _alike(self, path: str) -> Iterator[_Entry]:
+        """The patterns that begin and end like a path."""
+        length = len(path)
+        for before, prefixes in self._lengths:
+            for after, table in prefixes.get(path[:before], ()):
+                if before + after < length:
+                    yield from table.get(path[length - after :], ())
+
+    def assign(
+        self, paths: Iterable[str]
+    ) -> tuple[dict[int, tuple[list[str], list[Values]]], dict[str, list[Candidate]], list[str]]:
+        """Who can make each of many paths: as `candidates`, sorted by what comes of it.
+
+        Returns:
+            Paths with one candidate, by the number of its rule: the paths, and the wildcard values of each; paths with
+            several; paths that no rule makes.
+
+        Raises:
+            FlowfileError: a constraint takes too long to match.
+        """
+        alone: dict[int, tuple[list[str], list[Values]]] = {}
+        several: dict[str, list[Candidate]] = {}
+        nobody: list[str] = []
+        fixed, lengths = self._fixed, self._lengths if not self._has_folders else []
+        shared: dict[str, Values] = {}
+        for path in paths:
+            entry = None
+            if path not in fixed:
+                length, alike = len(path), 0
+                for before, prefixes in lengths:
+                    for after, table in prefixes.get(path[:before], ()):
+                        entries = table.get(path[length - after :]) if before + after < length else None
+                        if entries is not None:
+                            alike += len(entries)
+                            entry = entries[0]
+                if alike == 0 and not self._has_folders:
+                    nobody.append(path)
+                    continue
+                if alike == 1 and entry is not None and entry[1].bare:
+                    rule, matcher = entry
+                    value = path[len(matcher.prefix) : length - len(matcher.suffix)]
+                    if value[0] != "/" and ".." not in value:
+                        values = shared.get(value)
+                        if values is None:
+                            values = shared[value] = (value,)
+                        listed = alone.get(rule.index)
+                        if listed is None:
+                            listed = alone[rule.index] = ([], [])
+                        listed[0].append(path)
+                        listed[1].append(values)
+                        continue
+            found = self.candidates(path)
+            if not found:
+                nobody.append(path)
+            elif len(found) > 1:
+                several[path] = found
+            else:
+                listed = alone.setdefault(found[0][0].index, ([], []))
+                listed[0].append(path)
+                listed[1].append(found[0][1])
+        return alone, several, nobody
 
     def _folder_owners(self, path: str) -> Iterator[Candidate]:
         """Rules with a `directory()` output that holds a path."""

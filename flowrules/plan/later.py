@@ -24,6 +24,10 @@ class Later:
         self._reading = {rule.index for rule in rules if _reads(rule)} if some else set()
         self._commands = commands
 
+    def may_wait(self, rule: int) -> bool:
+        """Whether something that is given to jobs of a rule may read what a checkpoint makes."""
+        return rule in self._reading
+
     def waits(self, job: Job) -> frozenset[str]:
         """The files that checkpoints have yet to make before the job can start."""
         rule, commands = job.rule, self._commands

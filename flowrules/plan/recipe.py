@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from operator import itemgetter
 
 from flowrules.errors import fail
 from flowrules.expr.section import evaluate_section
@@ -11,6 +13,9 @@ from flowrules.model.job import Job
 from flowrules.model.pattern import Pattern, normalize
 from flowrules.model.rule import Entry, Output, Rule
 from flowrules.model.values import NO_FLAGS, Flags, NamedList, Unknown
+
+STEPS_PER_JOB = 2_000
+"""By how much each job raises the budget of all expressions."""
 
 Hole = tuple[str, tuple[int, ...]] | str
 """A `%` format with the indices of the wildcard values it takes, or a path as it is."""
@@ -45,6 +50,33 @@ class Recipe:
         rule = self.rule
         found = self.inputs(values)
         return Job(-1, rule, values, found.paths, self.outputs(values), found.names, found.flags, found.waits)
+
+    def jobs(self, many: Sequence[tuple[str, ...]]) -> list[Job]:
+        """The jobs for many wildcard values; the budget of expressions grows with them.
+
+        Raises:
+            FlowfileError: the inputs of one cannot be computed.
+        """
+        rule, world = self.rule, self.world
+        steps = self._steps if self._steps is not None else self._prepare()
+        if self._dynamic:
+            made = []
+            for values in many:
+                made.append(self.job(values))
+                world.meter.grow(STEPS_PER_JOB)
+            return made
+        world.meter.grow(STEPS_PER_JOB * len(many))
+        (static,) = steps
+        assert isinstance(static, _Static)
+        odd = _odd(many)
+        constant = self.constant
+        inputs = repeat(constant.paths) if constant is not None else _fill_many(static.holes, many, odd)
+        outputs = _fill_many(self._outputs, many, odd)
+        names, flags, waits = static.names, static.flags, static.waits
+        return [
+            Job(-1, rule, values, taken, given, names, flags, waits)
+            for values, taken, given in zip(many, inputs, outputs)  # noqa: B905 - the inputs may be an endless repetition
+        ]
 
     def inputs(self, values: tuple[str, ...]) -> _Inputs:
         """The inputs of a job."""
@@ -189,6 +221,36 @@ def fill_all(holes: Sequence[Hole], values: tuple[str, ...]) -> tuple[str, ...]:
         if value[0] in "/." or value[-1] in "/.":
             return tuple([normalize(path) for path in filled])
     return tuple(filled)
+
+
+def _odd(many: Sequence[tuple[str, ...]]) -> list[int]:
+    """Which of many wildcard values could make it necessary to normalize paths."""
+    return [at for at, values in enumerate(many) for value in values if value[0] in "/." or value[-1] in "/."]
+
+
+def _fill_many(holes: Sequence[Hole], many: Sequence[tuple[str, ...]], odd: Sequence[int]) -> Iterable[tuple[str, ...]]:
+    """`fill_all` for many wildcard values, hole by hole."""
+    if not holes:
+        return repeat(())
+    columns: list[Iterable[str]] = []
+    width = len(many[0])
+    for hole in holes:
+        if isinstance(hole, str):
+            columns.append(repeat(hole, len(many)))
+            continue
+        text, index = hole
+        if index == tuple(range(width)):
+            columns.append([text % values for values in many])
+        elif len(index) == 1:
+            (at,) = index
+            columns.append([text % (values[at],) for values in many])
+        else:
+            take = itemgetter(*index)
+            columns.append([text % take(values) for values in many])
+    rows = list(zip(*columns, strict=True))
+    for at in odd:
+        rows[at] = fill_all(holes, many[at])
+    return rows
 
 
 def named(outputs: Sequence[Output], paths: Sequence[str]) -> NamedList:

@@ -19,7 +19,7 @@ from flowrules.model.values import Unknown
 from flowrules.plan.command import Commands, NotYet
 from flowrules.plan.mistakes import Mistakes
 from flowrules.plan.reader import DiskReader, not_a_checkpoint
-from flowrules.plan.resolve import STEPS_PER_JOB
+from flowrules.plan.recipe import STEPS_PER_JOB
 from flowrules.ports import FileView
 
 FIRST: Final = 20

@@ -1,13 +1,15 @@
-"""Targets to jobs: finds every rule that could make a path, sets aside what cannot be had, chooses one maker a path.
+"""Targets to jobs: finds every rule that could make a path, and sets aside what cannot be had.
 
-A file *can be had* if it exists or some rule's inputs can all be had; what needs itself cannot. The walk is depth first
-with an explicit stack, so that each candidate is judged when all its inputs have been; only where the walk meets a
-path that is still being judged (a circle) are the candidates judged again by counting, in time linear in their inputs.
+A file *can be had* if it exists or some rule's inputs can all be had; what needs itself cannot. Where nothing is out of
+the ordinary, a sweep (`plan/sweep.py`) finds everything in a few strides. Else the walk is depth first with an explicit
+stack, so that each candidate is judged when all its inputs have been; only where it meets a path that is still being
+judged (a circle) are the candidates judged again by counting, in time linear in their inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from flowrules.errors import Diagnostic, FlowfileError, Related
 from flowrules.expr.world import World
@@ -17,21 +19,24 @@ from flowrules.plan.command import Commands
 from flowrules.plan.descent import Descent
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.later import Later
-from flowrules.plan.recipe import Recipe
+from flowrules.plan.recipe import STEPS_PER_JOB, Recipe
+from flowrules.plan.sweep import LACKING, VIABLE, Jobs, Sweeper
 from flowrules.ports import FileView
-
-VIABLE, LACKING = 1, 2
-"""Values of `Job.mark`: all inputs can be had, or not."""
 
 MOST_KNOTTED = 2_000
 """How many files may need one another where several rules could make each."""
 
-STEPS_PER_JOB = 2_000
-"""By how much each job raises the budget of all expressions."""
-
 
 class Resolution:
-    """Who could make each path that the targets lead to, and which of these can be had."""
+    """Who could make each path that the targets lead to, and which of these can be had.
+
+    Attributes:
+        makers: the candidates for each path that was explored; none for a source.
+        lacking: the paths among them that cannot be had.
+        jobs: every candidate, by the number of its rule and its wildcard values.
+        broken: why candidates have no inputs.
+        ever_circular: whether files were met that need themselves.
+    """
 
     def __init__(
         self, index: RuleIndex, rules: Sequence[Rule], world: World, files: FileView, commands: Commands
@@ -41,54 +46,73 @@ class Resolution:
         self.world = world
         self.recipes = [Recipe(rule, world) for rule in rules]
         self._later = Later(rules, commands)
+        self._sweeper: Sweeper | None = Sweeper(len(rules))
         self.makers: dict[str, tuple[Job, ...]] = {}
-        self.had: dict[str, bool] = {}
+        self.lacking: set[str] = set()
+        self.jobs: list[Jobs] = [Jobs() for _ in rules]
         self.broken: dict[tuple[int, tuple[str, ...]], FlowfileError] = {}
         self.descent = Descent(len(rules))
         self.knot_of: dict[str, frozenset[str]] = {}
         self._excluded: set[tuple[str, int]] = set()
-        self._jobs: dict[tuple[int, tuple[str, ...]], Job] = {}
-        self._circular = False
+        self._judging: set[str] = set()
+        self._circular = self.ever_circular = False
 
-    def want(self, paths: Iterable[str]) -> None:
-        """Explores everything these paths could be made from."""
-        stack: list[tuple[str, Job | None, bool]] = [(path, None, False) for path in paths]
-        stack.reverse()
-        makers, had, descent = self.makers, self.had, self.descent
+    def want(self, paths: Iterable[str], user: int | None = None) -> None:
+        """Explores everything these paths could be made from; ``user`` is the number of a rule that asks for them."""
+        fresh = [path for path in dict.fromkeys(paths) if path not in self.makers]
+        if fresh and not (self._sweeper is not None and self._sweeper.sweep(self, fresh, user)):
+            self._sweeper = None
+            self._descend(fresh)
+
+    @property
+    def simple(self) -> bool:
+        """Whether all is settled: every path that was explored is needed and has one maker that can run, or none."""
+        return self._sweeper is not None and not self._sweeper.rivals
+
+    def can_be_had(self, path: str) -> bool:
+        """Whether a path that was explored exists or can be made."""
+        return path in self.makers and path not in self.lacking
+
+    def _descend(self, paths: Sequence[str]) -> None:
+        stack: list[tuple[str, Job | None, bool]] = [(path, None, False) for path in reversed(paths)]
+        makers, judging, descent = self.makers, self._judging, self.descent
         while stack:
             path, parent, leaving = stack.pop()
             if leaving:
                 descent.leave(makers[path])
+                judging.discard(path)
                 self._judge(path)
                 continue
             if path in makers:
-                if path not in had:  # it is being judged further up the stack
+                if path in judging:  # further up the stack
                     self._circular = True
                 continue
             makers[path] = jobs = self._candidates(path, parent)
             if not jobs:
-                had[path] = self.files.stat(path) is not None
-                if not had[path]:
+                if self.files.stat(path) is None:
+                    self.lacking.add(path)
                     descent.dead_end(path, parent)
                 continue
             stack.append((path, None, True))
+            judging.add(path)
             descent.enter(path, parent, jobs)
             for job in jobs:
                 if not job.mark:
-                    stack.extend([(p, job, False) for p in job.inputs if p not in had])
+                    stack.extend([(p, job, False) for p in job.inputs if p in judging or p not in makers])
                     if job.waits:
-                        stack.extend([(p, job, False) for p in sorted(job.waits) if p not in had])
+                        stack.extend([(p, job, False) for p in sorted(job.waits) if p in judging or p not in makers])
         if self._circular:
+            self.ever_circular = True
             self._judge_by_counting()
             self._set_aside_what_needs_itself()
 
     def wanted_job(self, rule: Rule) -> Job:
         """The job of a rule without wildcards, explored."""
-        key = (rule.index, ())
-        job = self._jobs.get(key)
+        job = self.jobs[rule.index].get(())
         if job is None:
-            job = self._jobs[key] = self._make(rule, ())
-        self.want((*job.inputs, *job.waits))
+            job = self._make(rule, ())
+            self.jobs[rule.index].add(((),), [job])
+        self.want((*job.inputs, *job.waits), rule.index)
         self._settle(job)
         return job
 
@@ -97,17 +121,16 @@ class Resolution:
             return ()
         found = []
         for rule, values in self.index.candidates(path):
-            key = (rule.index, values)
-            job = self._jobs.get(key)
+            job = self.jobs[rule.index].get(values)
             if job is None:
-                if key in self.broken or not self.descent.allows(path, parent, rule):
+                if (rule.index, values) in self.broken or not self.descent.allows(path, parent, rule):
                     continue
                 try:
                     job = self._make(rule, values)
                 except FlowfileError as error:
-                    self.broken[key] = error
+                    self.broken[rule.index, values] = error
                     continue
-                self._jobs[key] = job
+                self.jobs[rule.index].add((values,), [job])
             found.append(job)
         return tuple(found)
 
@@ -117,6 +140,17 @@ class Resolution:
         job.waits |= self._later.waits(job)
         return job
 
+    def make_all(self, rule: int, many: Sequence[tuple[str, ...]]) -> list[Job] | None:
+        """The jobs of a rule for many wildcard values; None where some may wait for a checkpoint.
+
+        Raises:
+            FlowfileError: the inputs of one cannot be computed.
+        """
+        if self._later.may_wait(rule):
+            return None
+        jobs = self.recipes[rule].jobs(many)
+        return None if any(job.waits for job in jobs) else jobs
+
     def _judge(self, path: str) -> None:
         """Every candidate's inputs have been explored: can the path be had?"""
         viable = False
@@ -124,7 +158,8 @@ class Resolution:
             if not job.mark:
                 self._settle(job)
             viable = viable or job.mark == VIABLE
-        self.had[path] = viable or self.files.stat(path) is not None
+        if not viable and self.files.stat(path) is None:
+            self.lacking.add(path)
 
     def only_lacking(self, path: str) -> bool:
         """Whether there are rules for a path, but none whose inputs can be had."""
@@ -132,25 +167,21 @@ class Resolution:
         return bool(makers) and all(job.mark != VIABLE for job in makers)
 
     def _settle(self, job: Job) -> None:
-        had = self.had
-        for path in job.inputs:
-            if not had.get(path):
-                if path not in had:
-                    self._circular = True
+        lacking, judging = self.lacking, self._judging
+        for path in (*job.inputs, *job.waits) if job.waits else job.inputs:
+            if path in lacking or path in judging:
+                self._circular = self._circular or path in judging
                 job.mark = LACKING
                 return
-        if any(not had.get(path) for path in job.waits):
-            job.mark = LACKING
-            return
         job.mark = VIABLE
-        self.descent.can_run()
+        self.descent.can_run(1)
 
     def _judge_by_counting(self) -> None:
         """The least fixpoint: begins with what exists, and goes on from each path that can be had to its users."""
         self._circular = False
         missing: dict[int, int] = {}
         users: dict[str, list[Job]] = {}
-        for job in self._jobs.values():
+        for job in self._all_jobs():
             needs = set(job.inputs) | job.waits
             missing[id(job)] = len(needs)
             job.mark = LACKING
@@ -162,7 +193,7 @@ class Resolution:
                 made.setdefault(id(job), []).append(path)
         had = {path: self.files.stat(path) is not None for path in self.makers}
         ready = [path for path, present in had.items() if present]
-        ready_jobs = [job for job in self._jobs.values() if not missing[id(job)]]
+        ready_jobs = [job for job in self._all_jobs() if not missing[id(job)]]
         while ready or ready_jobs:
             while ready_jobs:
                 job = ready_jobs.pop()
@@ -176,7 +207,10 @@ class Resolution:
                     missing[id(job)] -= 1
                     if not missing[id(job)]:
                         ready_jobs.append(job)
-        self.had = had
+        self.lacking = {path for path, can_be_had in had.items() if not can_be_had}
+
+    def _all_jobs(self) -> Iterator[Job]:
+        return chain.from_iterable(self.jobs)
 
     def _set_aside_what_needs_itself(self) -> None:
         """In circles: a candidate for a path whose inputs cannot be had without that very path is none.
@@ -208,7 +242,7 @@ class Resolution:
         for made in knot - {path}:
             for job in self.makers.get(made, ()):
                 needs = set(job.inputs) | job.waits
-                if all(self.had.get(p) for p in needs - knot):
+                if all(map(self.can_be_had, needs - knot)):
                     inside = needs & knot
                     missing[made, id(job)] = len(inside)
                     for need in inside:
@@ -227,7 +261,7 @@ class Resolution:
         return had
 
     def _ready(self, job: Job, knot: frozenset[str], had: set[str]) -> bool:
-        return all(p in had if p in knot else self.had.get(p) for p in (*job.inputs, *job.waits))
+        return all(p in had if p in knot else self.can_be_had(p) for p in (*job.inputs, *job.waits))
 
     def _too_tangled(self, knot: frozenset[str]) -> FlowfileError:
         found = {j.rule.index: j.rule for path in knot for j in self.makers[path] if j.mark == VIABLE}
@@ -247,9 +281,4 @@ class Resolution:
 
     def lacks(self, job: Job) -> list[str]:
         """The inputs of a job that cannot be had, in order, each once."""
-        return [path for path in dict.fromkeys((*job.inputs, *sorted(job.waits))) if not self.had.get(path)]
-
-    @property
-    def jobs(self) -> Mapping[tuple[int, tuple[str, ...]], Job]:
-        """Every candidate by rule index and wildcard values."""
-        return self._jobs
+        return [path for path in dict.fromkeys((*job.inputs, *sorted(job.waits))) if not self.can_be_had(path)]

@@ -54,7 +54,7 @@ def resolve_targets(workflow: Workflow, names: Sequence[str], found: Resolution)
         rule = by_name.get(name)
         if rule is None:
             path = files[name]
-            if not found.had.get(path) and not found.index.candidates(path):
+            if not found.can_be_had(path) and not found.index.candidates(path):
                 errors.append(_unknown(name, workflow, nearby))
             else:
                 paths.append(path)

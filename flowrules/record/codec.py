@@ -39,11 +39,31 @@ class Payload(msgspec.Struct, array_like=True, gc=False):
     command: str = ""
 
 
+class Took(msgspec.Struct, array_like=True, gc=False):
+    """Of a record what it takes to tell how long a job ran; the fields between are passed over."""
+
+    rule: str
+    wildcards: msgspec.Raw
+    outputs: msgspec.Raw
+    inputs: msgspec.Raw
+    code: msgspec.Raw
+    params: msgspec.Raw
+    environment: msgspec.Raw
+    status: str
+    exit: int
+    reason: msgspec.Raw
+    error: msgspec.Raw
+    attempt: int
+    started: float
+    ended: float
+
+
 FIELDS = Payload.__struct_fields__
 INPUTS = FIELDS.index("inputs")
 fields_of = attrgetter(*FIELDS)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Payload)
+_took_decoder = msgspec.json.Decoder(Took)
 
 
 def encode(value: object) -> bytes:
@@ -76,3 +96,15 @@ def decode_record(payload: bytes) -> Payload:
         return _decoder.decode(payload)
     except msgspec.DecodeError:
         return msgspec.convert(json.loads(payload), Payload)
+
+
+def decode_took(payload: bytes) -> Took | Payload:
+    """How long the job of a line ran.
+
+    Raises:
+        ValueError: it is no record.
+    """
+    try:
+        return _took_decoder.decode(payload)
+    except msgspec.DecodeError:
+        return decode_record(payload)

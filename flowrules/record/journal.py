@@ -28,6 +28,7 @@ from flowrules.errors import StateError
 from flowrules.record.state import sync_folder, write_all
 
 _CHUNK = 1 << 22
+_WINDOW = 1 << 16
 _LENGTH_BITS = 32
 _SEPARATOR = b"\x1f"
 _SPECIAL = re.compile(rb"[\x00-\x1f\\]")
@@ -63,7 +64,9 @@ class Scan:
 def key_of(name: str) -> bytes:
     """A name as it stands in a line; any text can be a name, so that paths that are no UTF-8 can."""
     key = name.encode("utf-8", "surrogatepass")
-    return _SPECIAL.sub(_escaped, key) if _SPECIAL.search(key) else key
+    if name.isprintable() and "\\" not in name:  # the quickest way to say that nothing is special
+        return key
+    return _SPECIAL.sub(_escaped, key)
 
 
 def name_of(key: bytes) -> str:
@@ -134,6 +137,27 @@ def _suspects(bad: list[bytes]) -> Iterator[Line]:
         fields = line.split(b"\t", 4)
         if len(fields) == 5:
             yield b"?", fields[3], -1
+
+
+def keys_after(path: str, offset: int) -> frozenset[str] | None:
+    """Names that stand in lines about attempts (`s`, `e`, `f`) after the line that ends at an offset.
+
+    Returns:
+        None where a line is not whole.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    names: set[str] = set()
+    with open(path, "rb") as file:
+        file.seek(offset)
+        for line in file:
+            fields = line[:-1].split(b"\t", 4)
+            if len(fields) != 5 or line[-1:] != b"\n" or fields[0] != b"%08x" % crc32(line[9:-1]):
+                return None
+            if fields[2] in (b"s", b"e", b"f"):
+                names.update(map(name_of, split_keys(fields[3])))
+    return frozenset(names)
 
 
 def rewrite(path: str, lines: Iterable[tuple[bytes, bytes, bytes]]) -> None:
@@ -242,6 +266,24 @@ class Journal:
         except OSError as error:
             raise self._failed("read", error) from error
         return found
+
+    def payloads(self, places: Iterable[int]) -> Iterator[bytes]:
+        """Payloads of lines that are given in the order in which they stand in the file: one reading for many.
+
+        Raises:
+            StateError: the file cannot be read.
+        """
+        window, start = b"", 0
+        for place in places:
+            offset, size = place >> _LENGTH_BITS, size_of(place)
+            waits = bool(self._pending) and offset >= self._end
+            if offset + size > start + len(window) and not waits:
+                try:
+                    start, window = offset, os.pread(self._fd, max(_WINDOW, size), offset)
+                except OSError as error:
+                    raise self._failed("read", error) from error
+            at = offset - start
+            yield window[at : at + size] if 0 <= at <= len(window) - size else self.payload(place)
 
     @property
     def size(self) -> int:

@@ -10,18 +10,17 @@ Kinds of lines: ``r`` a run begins, ``q`` it ends, ``s`` an attempt starts, ``e`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from flowrules.errors import StateError
 from flowrules.model.files import FileRecord
-from flowrules.model.record import Record
-from flowrules.record.codec import INPUTS, decode, decode_record, encode, fields_of
+from flowrules.model.record import Record, Timing, timing_of
+from flowrules.record.codec import INPUTS, decode, decode_record, decode_took, encode, fields_of
 from flowrules.record.journal import Journal, key_of, name_of, size_of, split_keys
 from flowrules.record.state import state_folder
 
@@ -33,7 +32,8 @@ COMPACT_BYTES = 16 << 20
 """Size up to which a journal keeps everything; beyond it, what is superseded is dropped once it is the larger part."""
 
 _LONG_LIST = 4_096
-_MOST_TIMED = 2_000
+_LATEST_TIMED, _OTHERS_TIMED = 1_000, 2_000
+"""How many records say how long rules take: the latest, and of the others, at most, as many at even distances."""
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class Store:
 
     def last(self, output: str) -> Record | None:
         """The last successful attempt that made this file."""
-        place = self._last.get(key_of(output))
+        place = self._last.get(key_of(output)) if self._last else None
         if place is None:
             return None
         if self._decoded[0] != place:
@@ -164,14 +164,41 @@ class Store:
         """Whether the last attempt to make this file started and did not end well (killed, crashed, failed)."""
         return bool(self._open) and key_of(output) in self._open
 
-    def rule_times(self) -> Mapping[str, float]:
-        """Mean seconds of the latest successful attempts of each rule, by its name."""
-        times: dict[str, list[float]] = {}
-        for place in islice(dict.fromkeys(reversed(self._last.values())), _MOST_TIMED):
-            record = self._record(place)
-            if record is not None and record.status == "done":
-                times.setdefault(record.rule, []).append(record.elapsed)
-        return {rule: sum(taken) / len(taken) for rule, taken in times.items()}
+    def last_failure(self, output: str) -> Record | None:
+        """How the last attempt to make a file ended, where it ended and not well. Reads the whole journal."""
+        if self._journal is None or not self.unfinished(output):
+            return None
+        key, place = key_of(output), None
+        for kind, keys, at in self._journal.lines():
+            if kind == b"f" and key in split_keys(keys):
+                place = at
+        return None if place is None else self._record(place)
+
+    def took(self, made: Sequence[tuple[str, str]]) -> list[float | None]:
+        """For each output and its rule the seconds of the last attempt that made it; None where that is not known.
+
+        The journal is read from front to back, however many are asked for.
+        """
+        found: list[float | None] = [None] * len(made)
+        if not self._last:
+            return found
+        last = self._last
+        places = [(last.get(key_of(output), -1), at) for at, (output, _) in enumerate(made)]
+        known = sorted([pair for pair in places if pair[0] >= 0])
+        payloads = self._writer().payloads([place for place, _ in known])
+        for (_, at), payload in zip(known, payloads, strict=True):
+            with suppress(ValueError):
+                took = decode_took(payload)
+                if took.status == "done" and took.rule == made[at][1]:
+                    found[at] = took.ended - took.started
+        return found
+
+    def timings(self) -> list[Timing]:
+        """Some thousand successful attempts: the latest, and some of all others."""
+        places = list(dict.fromkeys(reversed(self._last.values())))
+        some = [*places[:_LATEST_TIMED], *places[_LATEST_TIMED :: 1 + len(places) // _OTHERS_TIMED]]
+        records = map(self._record, sorted(some))
+        return [timing_of(record) for record in records if record is not None and record.status == "done"]
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""

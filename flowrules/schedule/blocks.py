@@ -7,7 +7,7 @@ minute is 15 node-seconds, and occupies 0.25.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import Final
 
@@ -15,6 +15,7 @@ from flowrules.model.block import usable
 from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
 from flowrules.model.events import Need
 from flowrules.model.profile import BlockShape, NodeShape
+from flowrules.schedule.shares import Place
 
 FILLED: Final = 0.95
 """Part of the node-seconds of a block that it is handed: jobs never fit without a gap."""
@@ -47,6 +48,7 @@ class Block:
         running: at most so many jobs at once; None: as many as fit.
         until: when it ends, once it has begun; None while it waits in a queue.
         work, nodes_held, jobs: what it holds: node-seconds, nodes, and how many.
+        usable: seconds of its walltime for jobs; reserve: those after them.
     """
 
     name: str
@@ -57,15 +59,17 @@ class Block:
     work: float = 0.0
     nodes_held: float = 0.0
     jobs: int = 0
+    usable: float = field(init=False)
+    reserve: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usable = usable(self.plan.walltime)
+        self.reserve = self.plan.walltime - self.usable
 
     def seconds_left(self, now: float) -> float:
         """Walltime in which jobs may still run; all of it for a block that has not begun."""
-        reserve = self.plan.walltime - usable(self.plan.walltime)
-        return self.plan.walltime - reserve if self.until is None else max(0.0, self.until - reserve - now)
-
-    def room(self, now: float) -> float:
-        """Node-seconds it can still be handed."""
-        return self.plan.nodes * self.seconds_left(now) * FILLED - self.work
+        left = self.usable if self.until is None else self.until - self.reserve - now
+        return left if left > 0.0 else 0.0
 
 
 class Blocks:
@@ -81,9 +85,14 @@ class Blocks:
         self._max_jobs = max_jobs
         self._blocks: dict[str, Block] = {}
         self._asked: list[tuple[BlockPlan, int | None]] = []
+        self._now = 0.0  # of this round, as the following
+        self._each: float | None = None  # node-seconds for each node of a block; None for a single one
+        self._hungry: list[Block] = []
+        self._nodes: int | None = None  # of all that may be handed jobs, 0 for a single block; None: to be counted
 
     def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
         """Learn of a block."""
+        self._nodes = None
         if isinstance(event, BlockKnown):
             self._forget_asked(event.plan)
             self._blocks[event.block] = Block(event.block, event.plan, event.running)
@@ -98,12 +107,29 @@ class Blocks:
 
     def refused(self, plan: BlockPlan) -> None:
         """A block that was asked for will not come."""
+        self._nodes = None
         self._forget_asked(plan)
 
     def _forget_asked(self, plan: BlockPlan) -> None:
         at = next((i for i, (asked, _) in enumerate(self._asked) if asked == plan), None)
         if at is not None:
             del self._asked[at]
+
+    def readers(self) -> list[str]:
+        """Blocks that still read what they are told."""
+        return [block.name for block in self._blocks.values() if not block.closing]
+
+    def places(self) -> list[Place]:
+        """Blocks that work and are not closing."""
+        return [
+            Place(block.name, block.plan.nodes, inf if block.running is None else block.running)
+            for block in self._blocks.values()
+            if not block.closing and block.until is not None
+        ]
+
+    def running_of(self, name: str) -> int | None:
+        """Most jobs at once of a block."""
+        return self._blocks[name].running
 
     # ── what they hold ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,33 +151,65 @@ class Blocks:
     def takes(self, name: str, work: float, share: float, expected: float, now: float) -> bool:
         """Whether a job may be handed to a block: it has time for it, and enough nodes."""
         block = self._blocks.get(name)
-        if block is None or block.closing or share > block.plan.nodes or expected > block.seconds_left(now):
-            return False
-        return work <= block.room(now) or not block.jobs
+        return block is not None and self._takes(block, work, share, expected, now)
 
-    def emptiest(
-        self, work: float, share: float, expected: float, now: float, left: float, but: Collection[str]
-    ) -> str | None:
-        """The block with the least to do for its size that may be handed a job.
+    def _takes(self, block: Block, work: float, share: float, expected: float, now: float) -> bool:
+        left = block.seconds_left(now)
+        if block.closing or share > block.plan.nodes or expected > left:
+            return False
+        return not block.jobs or block.work + work <= block.plan.nodes * left * FILLED
+
+    def any_takes(self, work: float, share: float, expected: float, now: float, but: Collection[str]) -> bool:
+        """Whether a job may be handed to any block that is not one of ``but``."""
+        return any(name not in but and self.takes(name, work, share, expected, now) for name in self._blocks)
+
+    def could_take(self, share: float, expected: float) -> bool:
+        """Whether a job would fit an empty block, of those that may be asked for or there are."""
+        if share <= self._shape.nodes and expected <= usable(self._shape.walltime):
+            return True
+        return any(share <= block.plan.nodes and expected <= block.usable for block in self._blocks.values())
+
+    # ── who is handed what ───────────────────────────────────────────────────────────────────────────────────
+
+    def begin_round(self, now: float, left: float) -> bool:
+        """Look which blocks may be handed anything, however little; whether there are such. `emptiest` asks only them.
 
         Args:
-            but: not one of these.
-            left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
-                the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first.
+            left: node-seconds of all jobs that have not ended. Where there are several blocks, each is handed at most
+                the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first; one that has
+                not begun, and may wait for long, only what it runs at once, and as much again.
         """
-        nodes = sum(block.plan.nodes for block in self._blocks.values() if not block.closing)
-        nodes += sum(plan.nodes for plan, _ in self._asked)
+        self._now = now
+        if self._nodes is None:
+            sizes = [block.plan.nodes for block in self._blocks.values() if not block.closing]
+            sizes += [plan.nodes for plan, _ in self._asked]
+            self._nodes = sum(sizes) if len(sizes) > 1 else 0
+        self._each = AHEAD * left / self._nodes if self._nodes else None
+        self._hungry = [block for block in self._blocks.values() if self._wants(block, 0.0, 0.0, 0.0)]
+        return bool(self._hungry)
+
+    def emptiest(self, work: float, share: float, expected: float, but: Collection[str]) -> str | None:
+        """The block with the least to do for its size that may be handed a job in this round, none of ``but``."""
         best: Block | None = None
-        for block in self._blocks.values():
-            if block.name in but or not self.takes(block.name, work, share, expected, now):
-                continue
-            part = left * block.plan.nodes / nodes * (1.0 if nodes == block.plan.nodes else AHEAD)
-            shallow = not self._asked and block.nodes_held < DEPTH * block.plan.nodes
-            if block.work + work > part and block.jobs and not shallow:
-                continue
-            if best is None or block.work / block.plan.nodes < best.work / best.plan.nodes:
-                best = block
+        least = inf
+        for block in self._hungry:
+            load = block.work / block.plan.nodes
+            if load < least and block.name not in but and self._wants(block, work, share, expected):
+                best, least = block, load
         return None if best is None else best.name
+
+    def wants(self, name: str, work: float, share: float, expected: float) -> bool:
+        """Whether a block that may be handed a job does not hold its part yet, in this round."""
+        block = self._blocks.get(name)
+        return block is not None and self._wants(block, work, share, expected)
+
+    def _wants(self, block: Block, work: float, share: float, expected: float) -> bool:
+        if not self._takes(block, work, share, expected, self._now):
+            return False
+        each = self._each
+        if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):
+            return True
+        return block.until is not None and block.work + work <= each * block.plan.nodes
 
     # ── how many there are ───────────────────────────────────────────────────────────────────────────────────
 
@@ -165,6 +223,7 @@ class Blocks:
                 return
             left = None if left is None or running is None else left - running
             self._asked.append((plan, running))
+            self._nodes = None
             yield plan, running
 
     def _ungranted(self) -> int | None:
@@ -178,9 +237,10 @@ class Blocks:
         """Whether one more block may be asked for."""
         return len(self._blocks) + len(self._asked) < self._shape.max and self._ungranted() != 0
 
-    def has_room(self, now: float) -> bool:
-        """Whether a block is on its way, or has time left for more than it holds."""
-        return bool(self._asked) or any(not b.closing and b.room(now) > 0 for b in self._blocks.values())
+    @property
+    def are_asked(self) -> bool:
+        """Whether a block is on its way."""
+        return bool(self._asked)
 
     def grants(self) -> Iterator[tuple[str, int]]:
         """Raises of blocks, where others have ended and left their part of the most jobs at once.
@@ -210,7 +270,12 @@ class Blocks:
         for block in self._blocks.values():
             if not block.closing and not (idle and block.jobs):
                 block.closing = True
+                self._nodes = None
                 yield block.name
+
+    def any_idle(self) -> bool:
+        """Whether a block that is not closing holds nothing."""
+        return any(not block.jobs and not block.closing for block in self._blocks.values())
 
     def any_open(self) -> bool:
         """Whether there is a block that may be handed jobs, or one on its way."""

@@ -9,9 +9,8 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from heapq import heappop, heappush
 
 from flowrules.model.dispatch import (
     LOCAL,
@@ -23,7 +22,7 @@ from flowrules.model.dispatch import (
     Close,
     DispatchAction,
     DispatchEvent,
-    Grant,
+    Freed,
     Hand,
     NotYet,
     Open,
@@ -44,7 +43,10 @@ from flowrules.model.events import (
 )
 from flowrules.model.profile import BlockShape, NodeShape
 from flowrules.schedule.blocks import Blocks, share_of
+from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.ready import Ready
+from flowrules.schedule.sharing import Sharing
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
@@ -58,6 +60,7 @@ class Dispatcher:
         packer: what blocks the jobs at hand are worth.
         max_jobs: at most so many run at once, in all blocks together.
         local_jobs: how many jobs run beside the driver at once, of those that ask for it.
+        limits: of resources for all jobs together, in blocks and beside the driver.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Dispatcher:
         max_jobs: int | None = None,
         keep_going: bool = False,
         local_jobs: int = 1,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._node = node
         self._packer = packer
@@ -78,29 +82,46 @@ class Dispatcher:
         self._listed: dict[int, SchedJob] = {}
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
         self._where: dict[int, str] = {}
+        self._following = Following()
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
-        self._ready: list[tuple[float, float, int]] = []
         self._blocks = Blocks(shape, max_jobs)
+        self._sharing = Sharing(limits or {}, node, self._listed, self._work, self._blocks)
+        known = (self._jobs, self._listed, self._work, self._unfit, self._blocks)
+        self._ready = Ready(*known, self._sharing)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
         self._killed: set[int] = set()
         self._actions: list[DispatchAction] = []
 
-    def advance(self, event: DispatchEvent) -> list[DispatchAction]:
-        """What is to be done after an event, in order.
+    def advance(self, *events: DispatchEvent) -> list[DispatchAction]:
+        """What is to be done after events, in order. What is handed out is decided once, after the last of them.
 
         Raises:
-            ValueError: the event makes no sense.
+            ValueError: an event makes no sense.
         """
+        for event in events:
+            self._heed(event)
+        if self._begun and events:  # blocks of an earlier driver are told of before there is a plan
+            now = events[-1].now
+            before = len(self._actions)
+            self._hand_out(now)
+            self._open(now)
+            self._actions[before:before] = self._sharing.grants()
+            self._close(now)
+            self._finish()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _heed(self, event: DispatchEvent) -> None:
         match event:
+            case Ended():
+                self._ended(event)
             case Planned():
                 self._planned(event)
             case Checked():
                 self._checked(event)
-            case Ended():
-                self._ended(event)
             case StopAsked():
                 self._stop(event)
             case Returned():
@@ -111,17 +132,12 @@ class Dispatcher:
                 self._returned(event.job)
             case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
                 self._blocks.heed(event)
+                self._sharing.heed(event)
+            case Freed():
+                self._sharing.heed(event)
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
-        if self._begun:  # blocks of an earlier driver are told of before there is a plan
-            self._hand_out(event.now)
-            self._open(event.now)
-            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
-            self._close()
-            self._finish()
-        actions, self._actions = self._actions, []
-        return actions
 
     def state(self, job: int) -> State:
         """Where a job is in its life; RUNNING from the moment it is handed over."""
@@ -151,26 +167,38 @@ class Dispatcher:
             if job.held is not None:
                 self._adopt(job.id, *job.held)
         for job in new:
-            self._look(job.id)
+            for need in jobs.needs(job.id) if self._where else ():
+                if need in self._where:
+                    self._following.handed([job.id], self._where[need])
+        for job in new:
+            self._look_at_needs(job.id)
 
     def _weigh(self, job: SchedJob) -> None:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
+        self._sharing.weigh(job)
+
+    def _look_at_needs(self, job: int) -> None:
+        """A job that has begun to wait: will it have what it needs?"""
+        jobs = self._jobs
+        if self._failed and jobs.waiting[job] and jobs.state(job) is State.WAITING:
+            lost = next((need for need in jobs.needs(job) if jobs.state(need) in LOST), None)
+            if lost is not None:
+                self._block(job, lost)
+        self._look(job)
 
     def _look(self, job: int) -> None:
-        """A waiting job whose needs changed: may it be asked about, be handed over, or can it not run any more?"""
+        """A waiting job whose needs changed: may it be asked about, or be handed over?"""
         jobs = self._jobs
         if jobs.state(job) is not State.WAITING:
             return
-        if jobs.waiting[job]:
-            lost = next((n for n in jobs.needs(job) if jobs.state(n) in LOST), None) if self._failed else None
-            if lost is not None:
-                self._block(job, lost)
-            elif not jobs.ask[job] and not self._listed[job].local and job not in self._alone:
-                where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
-                if len(where) == 1 and None not in where and LOCAL not in where:
-                    self._make_ready(job)
+        waiting = jobs.waiting[job]
+        if waiting:
+            where = self._following.only(job, waiting)
+            if where is None or where == LOCAL or jobs.ask[job] or job in self._alone or self._listed[job].local:
+                return
+            self._make_ready(job)
         elif jobs.ask[job]:
             if not self._is_closed():
                 jobs.move(job, State.ASKED)
@@ -180,7 +208,7 @@ class Dispatcher:
 
     def _make_ready(self, job: int) -> None:
         self._jobs.move(job, State.READY)
-        heappush(self._ready, (-self._jobs.priority[job], -self._jobs.rank[job], job))
+        self._ready.add(job)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +234,7 @@ class Dispatcher:
                 jobs.move(number, State.WAITING)
             jobs.waiting[number] = jobs.unsettled(number)
         for number in affected:
-            self._look(number)
+            self._look_at_needs(number)
 
     def _settled(self, job: int) -> None:
         jobs = self._jobs
@@ -221,31 +249,34 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        if self._is_closed():
-            return
-        aside: list[tuple[float, float, int]] = []
-        full = 0
-        while self._ready and full < 64:
-            entry = heappop(self._ready)
-            job = entry[2]
-            if self._jobs.state(job) is not State.READY or not self._can_follow(job):
-                continue
-            where = self._place(job, now)
-            if where is None:
-                aside.append(entry)
-                full += 1
-            else:
-                self._hand(job, where)
-        for entry in aside:
-            heappush(self._ready, entry)
+        self._sharing.begin()
+        if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
+            self._ready.hand_out(lambda job: self._offered(job, now))
+
+    def _offered(self, job: int, now: float) -> bool:
+        """Hand a job over, unless it is for its likes to wait as well."""
+        jobs = self._jobs
+        if jobs.state(job) is not State.READY or not self._can_follow(job):
+            return True
+        where = self._place(job, now)
+        if where is None:
+            self._sharing.refuse(job)
+        if where is not None:
+            self._hand(job, where)
+        elif (
+            jobs.waiting[job] and not self._listed[job].local
+        ):  # only one block would do, so it tells nothing of others
+            jobs.move(job, State.WAITING)
+        else:
+            return False
+        return True
 
     def _can_follow(self, job: int) -> bool:
         """Whether what a ready job needs is done or still in one block; where not, the job waits again."""
         jobs = self._jobs
         if not jobs.waiting[job]:
             return True
-        where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
-        if len(where) == 1 and None not in where:
+        if self._following.only(job, jobs.waiting[job]) is not None:
             return True
         jobs.move(job, State.WAITING)
         self._look(job)
@@ -254,19 +285,21 @@ class Dispatcher:
     def _place(self, job: int, now: float) -> str | None:
         """The block for a job; None where there is none now."""
         if self._listed[job].local:
-            return LOCAL if self._local_free > 0 else None
-        jobs = self._jobs
-        held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
-        listed = self._listed[job]
-        lasts = listed.expected if listed.limit is None else listed.limit
-        but = self._unfit.get(job, ())
-        if held:
-            (name,) = held
-            return name if name not in but and self._blocks.takes(name, *self._work[job], lasts, now) else None
+            return LOCAL if self._local_free > 0 and self._sharing.may_start_here(job) else None
+        listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
+        but = self._sharing.unable(job).union(self._unfit.get(job, ()))
+        held = self._following.only(job, waiting) if waiting else None
+        if held is not None:
+            if held in but:
+                return None
+            mates = listed.group is not None and self._group_block.get(listed.group) == held
+            if mates and self._blocks.takes(held, *self._work[job], lasts, now):
+                return held
+            return held if self._blocks.wants(held, *self._work[job], lasts) else None
         mate = self._group_block.get(listed.group) if listed.group is not None else None
         if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
+        return self._blocks.emptiest(*self._work[job], lasts, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -274,6 +307,7 @@ class Dispatcher:
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._where[job] = where
+        self._sharing.hand(job, where)
         if where == LOCAL:
             self._local_free -= 1
         else:
@@ -282,12 +316,16 @@ class Dispatcher:
             if group is not None:
                 self._group_block[group] = where
         self._actions.append(Hand(job, jobs.attempts[job], where, after))
-        for user in sorted(jobs.users(job)):
+        users = sorted(jobs.users(job))
+        self._following.handed(users, where)
+        for user in users:
             self._look(user)
 
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
+        self._sharing.take_back(job, where)
+        self._following.left(self._jobs.users(job), where)
         if where == LOCAL:
             self._local_free += 1
         else:
@@ -303,7 +341,7 @@ class Dispatcher:
             jobs.attempts[job] -= 1
             jobs.move(job, State.WAITING)
             jobs.waiting[job] = jobs.unsettled(job)
-            self._look(job)
+            self._look_at_needs(job)
 
     def _adopt(self, job: int, block: str, attempt: int) -> None:
         """A block of an earlier driver holds a job."""
@@ -311,6 +349,7 @@ class Dispatcher:
         self._jobs.attempts[job] = attempt
         self._where[job] = block
         self._blocks.add(block, *self._work[job])
+        self._sharing.adopt(job, block)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,7 +372,7 @@ class Dispatcher:
         elif again:
             jobs.move(job, State.WAITING)
             jobs.waiting[job] = jobs.unsettled(job)
-            self._look(job)
+            self._look_at_needs(job)
         else:
             jobs.move(job, State.FAILED)
             self._left -= self._work[job][0]
@@ -371,26 +410,38 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or not self._blocks.may_grow or self._blocks.has_room(now):
+        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._ready.are_stuck(now):
             return
-        ready = [job for _, _, job in self._ready if self._jobs.state(job) is State.READY]
-        if not any(not self._listed[job].local for job in ready):
-            return
-        todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
-        found = [Open(plan, running) for plan, running in self._blocks.wanted(self._packer(todo))]
-        self._actions += found
+        found: list[Open] = []
+        if self._ready.any():
+            if not self._blocks.may_grow:
+                return
+            todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
+            wanted = self._blocks.wanted(self._packer(todo))
+            found = [Open(plan, running, self._sharing.none()) for plan, running in wanted]
+            self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
-        self._refused = self._refused or not (found or self._where or self._blocks.any_open())
+        self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())
 
-    def _close(self) -> None:
+    def _close(self, now: float) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
 
         A block that is told to end lets run what runs, and gives the rest back.
         """
         if self._is_closed():
             self._actions += [Close(block) for block in self._blocks.end(idle=False)]
-        elif not any(self._jobs.counts[state] for state in OPEN):
+        elif self._blocks.any_idle() and self._is_no_use(now):
             self._actions += [Close(block) for block in self._blocks.end(idle=True)]
+
+    def _is_no_use(self, now: float) -> bool:
+        """Whether a block that holds nothing will not be handed anything: what is ready needs more time than it has.
+
+        While something runs, or is asked about, and nothing is ready it stays, for what may follow.
+        """
+        counts = self._jobs.counts
+        if not any(counts[state] for state in OPEN):
+            return True
+        return self._ready.are_stuck(now) and (self._ready.any() or not (self._where or counts[State.ASKED]))
 
     def _finish(self) -> None:
         if self._finished or self._where:

@@ -71,6 +71,7 @@ class NodePool:
             raise ValueError("two nodes of a block have one name")
         self.size = sum(node.cores for node in self._nodes)
         self.cores = 0
+        self.ahead = 0
         self._tree = MaxTree(len(self._nodes))
         self._memos: dict[tuple[Shape, bool], _Memo] = {}
         self._log: list[int] = []  # nodes that got room, as far as memos may not know it
@@ -113,6 +114,9 @@ class NodePool:
     def possible(self, shape: Shape) -> bool:
         usable = sum(kind.usable for kind in self._kinds.values() if kind.holds(shape))
         return usable >= max(1, shape.nodes)
+
+    def is_rival(self, shape: Shape, waiting: Shape) -> bool:
+        return True
 
     # ── finding a place ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -51,13 +51,20 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A finished picture; ``horizontal``: it runs from left to right."""
+    """A finished picture.
+
+    Attributes:
+        horizontal: it runs from left to right.
+        ranks: the layer of each box; bands: where each layer starts and ends along the picture's direction.
+    """
 
     boxes: list[Box]
     edges: list[Edge]
     width: float
     height: float
     horizontal: bool
+    ranks: list[int]
+    bands: list[tuple[float, float]]
 
 
 @dataclass(slots=True)
@@ -105,7 +112,8 @@ def layout(needs: Sequence[Sequence[int]], order: Sequence[int], sizes: Sequence
     for edge in edges:
         right = max([right, *(x for x, _ in edge.points)])
         bottom = max([bottom, *(y for _, y in edge.points)])
-    return Layout(boxes, edges, right, bottom, horizontal)
+    bands = list(zip(starts, ends, strict=True))
+    return Layout(boxes, edges, right, bottom, horizontal, layers.rank[: len(needs)], bands)
 
 
 # ── layers ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,14 +262,20 @@ def _places(layers: _Layers, across: Sequence[float], nodes: int) -> list[float]
         offsets.append(offsets_here)
         for vertex, at in zip(row, offsets_here, strict=True):
             places[vertex] = at - offset / 2
-    lower = [[(n, len(layers.upper[n]) ** -2.0) for n in near] for near in layers.lower]
-    upper = [[(n, len(layers.lower[n]) ** -2.0) for n in near] for near in layers.upper]
+
+    def spring(tail: int, head: int) -> float:
+        """How strongly an edge pulls at both its ends: a bend more than a node, one of many edges less."""
+        bends = (tail >= nodes) + (head >= nodes)
+        return (1.0, 2.0, 8.0)[bends] / (len(layers.upper[tail]) * len(layers.lower[head]))
+
+    lower = [[(n, spring(n, v)) for n in near] for v, near in enumerate(layers.lower)]
+    upper = [[(n, spring(v, n)) for n in near] for v, near in enumerate(layers.upper)]
     both = [below + above for below, above in zip(lower, upper, strict=True)]
-    for sweep in range(12):
+    for sweep in range(100 if len(places) < 500 else 12):
         beside = both if sweep >= 8 else lower if sweep % 2 == 0 else upper
         numbers = range(len(layers.rows)) if sweep % 2 == 0 else range(len(layers.rows) - 1, -1, -1)
         for number in numbers:
-            _settle(layers.rows[number], offsets[number], beside, places, nodes)
+            _settle(layers.rows[number], offsets[number], beside, places)
     least = min([places[v] - (across[v] / 2 if v < nodes else 0.0) for v in range(len(places))], default=0.0)
     return [place - least for place in places]
 
@@ -271,17 +285,17 @@ def _settle(
     offsets: Sequence[float],
     beside: Sequence[Sequence[tuple[int, float]]],
     places: list[float],
-    nodes: int,
 ) -> None:
     """Move the vertices of a layer as near to their neighbours as order and gaps allow: pool adjacent violators.
 
-    ``beside`` has the neighbours of each vertex with how strongly they pull: one with many edges pulls little on each.
+    ``beside`` has the neighbours of each vertex with how strongly they pull. Both ends of an edge are pulled alike, so
+    that this ends where the sum of all squares is least instead of wandering off to one side.
     """
     blocks: list[tuple[float, float, int]] = []  # weighted mean, weight, how many vertices
     for vertex, offset in zip(row, offsets, strict=True):
         pull = sum([weight for _, weight in beside[vertex]])
         wanted = (sum([places[n] * weight for n, weight in beside[vertex]]) / pull if pull else places[vertex]) - offset
-        weight = 0.1 if not pull else 1.0 if vertex < nodes else 4.0
+        weight = pull or 0.01
         number = 1
         while blocks and blocks[-1][0] > wanted:
             other, other_weight, other_number = blocks.pop()

@@ -81,7 +81,9 @@ def _svg(graph: Graph) -> Iterator[str]:
     picture = placed(graph)
     top = HEADER + (18 if graph.note else 0)
     states = [state for state in STATE_TEXTS if any(node.state == state for node in graph.nodes)]
-    width = max(picture.width, _width(graph.headline) * 1.2, _width(graph.note), 130.0 * len(states)) + 2 * MARGIN
+    width = (
+        max(picture.width, text_width(graph.headline) * 1.2, text_width(graph.note), 130.0 * len(states)) + 2 * MARGIN
+    )
     height = picture.height + top + 2 * MARGIN
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
@@ -112,7 +114,7 @@ def _legend(states: Sequence[State]) -> Iterator[str]:
             f"{_MARKS[state].format(x=x + 11, y=53)}</g>"
             f'<text class="legend" x="{x + 28:.0f}" y="57">{STATE_TEXTS[state]}</text>'
         )
-        x += 28 + _width(STATE_TEXTS[state]) + 20
+        x += 28 + text_width(STATE_TEXTS[state]) + 20
 
 
 def _node(node: Node, box: Box, tooltip: Sequence[str]) -> Iterator[str]:
@@ -170,12 +172,12 @@ def _edge(edge: Edge, horizontal: bool, idle: bool) -> Iterator[str]:
 
 def _size(node: Node) -> tuple[float, float]:
     lines = label_lines(node, LABEL)
-    widths = [_width(line) * (0.92 if i else 1.08) for i, line in enumerate(lines)]
+    widths = [text_width(line) * (0.92 if i else 1.08) for i, line in enumerate(lines)]
     mark = 18.0 if node.kind != "file" and _MARKS[node.state] else 0.0
     return max(widths) + 24 + mark, 16 + LINE * len(lines)
 
 
-def _width(text: str) -> float:
+def text_width(text: str) -> float:
     """About how wide a text of 12 pixels is; fonts differ, so rather too much."""
     return sum([_char_width(char) for char in text])
 

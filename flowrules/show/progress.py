@@ -14,6 +14,7 @@ from typing import Final
 
 from flowrules.model.plan import Plan
 from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+from flowrules.model.record import Record
 from flowrules.show.output import Output
 from flowrules.show.tally import State, Tally
 from flowrules.show.text import counted, escape, json_line, paint
@@ -29,7 +30,7 @@ LOUD: Final = 10
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def exit_text(event: JobEnded) -> str:
+def exit_text(event: JobEnded | Record) -> str:
     """How an attempt failed: `exit status 1`, `killed by SIGKILL (out of memory?)`, or what else is known."""
     if event.exit < 0:
         try:
@@ -95,7 +96,7 @@ def summary_lines(tally: Tally, failures: list[JobEnded], summary: RunSummary, c
         log = f" (log: {escape(event.log)})" if event.log else ""
         yield f"  {escape(event.label)}: {exit_text(event)}{log}"
     if failed > LOUD:
-        yield f"  … {failed - LOUD:,} more; `flowrules history --failed` lists them all"
+        yield f"  … {failed - LOUD:,} more; `flowrules failures` groups them by likeness"
     if summary.interrupted and left:
         yield "what is done is recorded; the next run goes on from here"
     if summary.log and (failed or summary.interrupted):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import re
+import zlib
 from xml.etree import ElementTree
 
 import pytest
 from click.shell_completion import ShellComplete
 
+from flowrules.app.picture import draw
+from flowrules.app.settings import Request, Source
 from flowrules.cli.main import COMMANDS, cli
+from flowrules.errors import UsageError
+from flowrules.show.output import Output
 
 TEMP = """
 rule all:
@@ -33,6 +41,59 @@ def test_dag(desk) -> None:
     assert desk.ok("dag", "--format", "mermaid", "--level", "files").startswith("flowchart")
     assert {node["name"] for node in json.loads(desk.ok("dag", "--format", "json"))["nodes"]} == {"all", "join", "copy"}
     assert sorted(os.listdir()) == ["Flowfile", "config.yaml", "in"]
+
+
+def test_a_picture_in_a_file(desk) -> None:
+    assert desk.ok("dag", "-o", "dag.svg") == "wrote dag.svg: 3 jobs will run\n"
+    assert desk.read("dag.svg") == desk.ok("dag", "--format", "svg")
+    assert os.stat("dag.svg").st_mode & 0o777 == 0o600
+    os.chmod("dag.svg", 0o644)
+    desk.ok("dag", "-o", "dag.svg", "--format", "dot")
+    assert desk.read("dag.svg").startswith("digraph") and os.stat("dag.svg").st_mode & 0o777 == 0o644
+    desk.ok("dag", "-o", "tree")
+    assert desk.read("tree").startswith("○ all")
+    os.mkdir("below")
+    os.chdir("below")
+    assert desk.ok("dag", "-d", "..", "-o", "page.html") == "wrote below/page.html: 3 jobs will run\n"
+    assert desk.read("below/page.html").startswith("<!DOCTYPE html>")
+    assert sorted(os.listdir()) == ["Flowfile", "below", "config.yaml", "dag.svg", "in", "tree"]
+
+
+def carried(html: str, name: str):
+    """What a page carries by a name."""
+    found = re.search(f'id="data-{name}">([^<]*)<', html)
+    return found and json.loads(zlib.decompress(base64.b64decode(found[1])))
+
+
+def test_a_page(desk) -> None:
+    html = desk.ok("dag", "--format", "html")
+    assert re.search(r"<footer class=\"foot\">.*planned \d{4}-\d\d-\d\d \d\d:\d\d", html)
+    assert [rule["name"] for rule in carried(html, "dag")["rules"]] == ["copy", "join", "all"]
+    details = carried(html, "details-0")
+    assert details["commands"] == [
+        "cat in/a.txt > out/a.txt; echo moon >> out/a.txt",
+        "cat in/b.txt > out/b.txt; echo moon >> out/b.txt",
+        "cat out/a.txt out/b.txt > out/all.txt",
+        "",
+    ]
+    assert details["reasons"][0] == ["missing output: out/a.txt"] and details["needs"][0] == {"threads": "1"}
+    assert carried(html, "packing") is None
+    assert carried(desk.ok("dag", "--format", "html", "--level", "rules"), "dag")["kept"] == 0
+    desk.write(
+        "Flowfile", desk.read("Flowfile").replace('output: "out/{s}.txt"', 'output: "out/{s}.txt"\n    group: "g"')
+    )
+    for call in ("dag --format html --profile polaris --sandbox", "-n --dag html --profile polaris --sandbox"):
+        html = desk.ok(*call.split())
+        assert carried(html, "details-0")["groups"] == ["g:0", "g:1", None, None]
+        assert carried(html, "packing")["groups"][0]["bars"]["job"] == [0, 1, 2]
+        assert carried(html, "places")["2"][:2] == [1, "node 1, 1 thread"]
+
+
+def test_a_page_is_not_for_a_terminal(desk) -> None:
+    out = io.StringIO()
+    with pytest.raises(UsageError, match="not for a terminal"):
+        draw(Source(), Request(), Output(out, terminal=True), "html", "jobs", None)
+    assert out.getvalue() == ""
 
 
 def test_summary(desk) -> None:
@@ -115,8 +176,8 @@ def test_what_is_completed(desk) -> None:
     assert completed(["completion"], "b") == ["bash"]
     assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
     assert completed(["--profile"], "./") == ["FILES"]
-    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "parallel"]
-    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh"]
+    assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "srun", "parallel"]
+    assert completed(["profiles", "show", "polaris", "--launcher"], "s") == ["ssh", "srun"]
     assert completed(["run"], "nothing/such") == ["FILES"]
 
 
@@ -149,3 +210,30 @@ def test_completion_scripts_name_the_program(desk, kind: str) -> None:
     text = desk.ok("completion", kind)
     assert "_FLOWRULES_COMPLETE" in text
     assert text == text.rstrip("\n") + "\n"
+
+
+FLAKY = """
+rule all:
+    input: expand("out/{n}.txt", n=range(6))
+rule make:
+    output: "out/{n}.txt"
+    shell: "test -e ok || { echo no ok for {wildcards.n}; exit {wildcards.n}; }; echo > {output}"
+"""
+
+
+def test_failures(desk) -> None:
+    assert desk.ok("failures") == "no job has failed, or what failed has ended well since\n"
+    desk.write("Flowfile", FLAKY)
+    assert desk.call("-q", "-k", "-j", "1").status == 1
+    kinds = [json.loads(line) for line in desk.ok("failures", "--format", "json").splitlines()]
+    assert [(kind["exit"], kind["words"], kind["count"]) for kind in kinds][:2] == [
+        (0, ["the output `out/N.txt` was not made", "no ok for N"], 1),
+        (1, ["no ok for N"], 1),
+    ]
+    assert desk.ok("failures").startswith(
+        "6 jobs failed, in 6 different ways\n\n1. make: the output `out/0.txt` was not"
+    )
+    assert desk.ok("failures", "nothing") == "no job has failed, or what failed has ended well since\n"
+    desk.write("ok", "")
+    desk.ok("-q", "-j", "1")
+    assert desk.ok("failures") == "no job has failed, or what failed has ended well since\n"

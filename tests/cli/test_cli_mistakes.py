@@ -31,15 +31,28 @@ CASES = [
         "error: `--format`: `xml` is not one of `text`, `json`\n   hint: `flowrules run --help` shows what it takes\n",
     ),
     (
-        "dag --format html",
-        "error: `--format`: `html` is not one of `text`, `dot`, `mermaid`, `json`, `svg`\n"
+        "dag --format pdf",
+        "error: `--format`: `pdf` is not one of `text`, `dot`, `mermaid`, `json`, `svg`, `html`\n"
         "   hint: `flowrules dag --help` shows what it takes\n",
     ),
+    (
+        "dag -o x.html --level files",
+        "error: a page has no level of files\n   hint: it shows the files of each job; `--level rules` leaves jobs out\n",
+    ),
+    (
+        "dag --profile polaris",
+        "error: `--profile` goes with a page\n   hint: write `flowrules dag -o dag.html --profile …`\n",
+    ),
+    (
+        "dag -o x.html --sandbox",
+        "error: `--sandbox` goes with `--profile`\n   hint: `flowrules profiles list` names profiles\n",
+    ),
+    ("dag -o no/x.html", "error: `no/x.html` cannot be written: no such file or directory\n"),
     ("-n -q -v", "error: `--quiet` and `--verbose` contradict each other\n"),
     ("--dag", "error: `--dag` goes with a dry run\n   hint: write `flowrules -n --dag`, or `flowrules dag`\n"),
     (
         "-n --dag dto",
-        "error: `--dag dto`: a DAG is shown as text, dot, mermaid, json, svg\n   hint: did you mean `dot`?\n",
+        "error: `--dag dto`: a DAG is shown as text, dot, mermaid, json, svg, html\n   hint: did you mean `dot`?\n",
     ),
     (
         "-n --rerun-triggers when",

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from flowrules.app.salvage import salvage
+from flowrules.app.block.salvage import salvage
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Need
 from flowrules.model.files import FileRecord
@@ -524,7 +524,7 @@ def test_a_task_of_several_nodes_is_told_its_hosts_and_how_to_start_ranks(block)
     )
     b.start(FLOWRULES_NODES="n0,n1")
     b.until(lambda: len(b.ends) == 2)
-    assert b.read("out") == "n0,n1 mpiexec -n 8\n", "both are this machine"
+    assert b.read("out") == 'n0,n1 exec mpiexec -n 8 "$@"\n', "both are this machine"
     assert b.read("one").split() in (["n0"], ["n1"]), "one rank needs no launcher"
 
 

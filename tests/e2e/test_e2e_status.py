@@ -56,6 +56,11 @@ def test_a_campaign_is_looked_at_while_it_runs_and_after_its_driver_died(tmp_pat
         assert (block["name"], block["state"], block["nodes"]) == ("b001", "runs", 1)
         assert (block["batch"], block["queue"], block["notes"]) == ("1.sandbox", "debug", [])
         assert 0 < block["left"] <= block["walltime"]
+        waits = [json.loads(box.ok("why", f"out/{n}.txt", "--format", "json"))["waits"] for n in range(5)]
+        assert waits.count("it runs now, in block b001") == 4
+        (held,) = [text for text in waits if "runs now" not in text]
+        assert held.startswith("block b001, which has run for ") and held.endswith("it waits for a free slot there")
+        assert json.loads(box.ok("why", "here.txt", "--format", "json"))["waits"] == "it runs now"
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait()
         said = until(box, lambda said: said["driver"]["drives"] == "died")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from execute_rig import Rig
 
 from flowrules.execute import agentlines
-from flowrules.execute.launchers import mpirun
 from flowrules.model.agent import NodeLost, NodeNote, NodeReady, TaskEnded
 
 SH = ("bash", "-euo", "pipefail", "-c")
@@ -79,6 +77,16 @@ def test_killed_politely_then_hard_and_what_hid_is_found(rig: Rig) -> None:
     assert ends["1J2.1"].killed and ends["1J2.1"].exit == -signal.SIGKILL
     assert ends["1J2.1"].ended - ends["1J2.1"].started > 0.9
     assert rig.alive("1J2.1") == []
+
+
+def test_an_agent_that_a_signal_ends_does_not_wait_for_the_grace_to_be_over(local: Rig) -> None:
+    agents = local.open(gpus=True, grace=600.0)
+    agents.run(local.nodes[0], "1J1.1", [*SH, "echo up; sleep 1000"], {"CUDA_VISIBLE_DEVICES": "0"}, "job.log")
+    local.come(lambda: (local.folder / "job.log").exists() and "up" in local.log())
+    os.kill(local.agent(), signal.SIGTERM)
+    (lost,) = [event for event in local.until(agents, NodeLost) if isinstance(event, NodeLost)]
+    assert lost.reaped and "told to by a signal" in lost.why
+    local.come(lambda: not local.alive())
 
 
 def test_killed_before_it_has_started(rig: Rig) -> None:
@@ -387,15 +395,6 @@ def test_two_thousand_short_jobs(rig: Rig) -> None:
     if rig.launcher == "parallel":
         (joblog,) = (rig.block / "runs/01").glob("*.joblog")
         assert sum("run-one" in row and row.split("\t")[6] == "0" for row in joblog.read_text().splitlines()) == count
-
-
-def test_a_job_of_several_hosts(request: pytest.FixtureRequest, tmp_path) -> None:
-    hosts = request.getfixturevalue("hosts")
-    text = mpirun("hydra", hosts.names[:2], ppn=2)
-    env = {**os.environ, "HYDRA_LAUNCHER": "ssh", "HYDRA_LAUNCHER_EXEC": str(hosts.ssh)}
-    command = text.replace("mpiexec", f"mpiexec -localhost {hosts.gateway}", 1)
-    done = subprocess.run(["bash", "-c", f"{command} hostname"], env=env, capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.split()) == sorted(hosts.names[:2] * 2)
 
 
 def _environ(pid: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How agents are started and how jobs of several nodes start their ranks, as texts."""
+"""How agents are started, as texts."""
 
 import subprocess
 
@@ -10,7 +10,6 @@ from flowrules.execute.launchers import (
     agent_command,
     bootstrap,
     flavour_of,
-    mpirun,
     numbers,
     quoted,
     ranges,
@@ -68,16 +67,17 @@ def test_each_launcher_starts_the_same_shell() -> None:
         assert "BatchMode=yes" in ssh and "ServerAliveInterval=15" in ssh
     assert agent_command("mpiexec", "n1") == ["mpiexec", "-n", "1", "-hosts", "n1", *shell]
     pals = agent_command("mpiexec", "n1", flavour="pals")
-    assert pals == ["mpiexec", "-n", "1", "--ppn", "1", "--cpu-bind", "none", "--hosts", "n1", *shell]
-    assert agent_command("mpiexec", "n1", flavour="slurm")[:4] == ["srun", "--nodes=1", "--ntasks=1", "--nodelist=n1"]
+    one = ["-n", "1", "--ppn", "1", "--hosts", "n1"]
+    assert pals == ["mpiexec", *one, "--cpu-bind", "none", "--env", "TMPDIR=/tmp", *shell]
+    step = ["--nodes=1", "--ntasks=1", "--nodelist=n1", "--input=0", "--overlap", "--mem=0", "--cpu-bind=none"]
+    assert agent_command("srun", "n1") == ["srun", *step, *shell]
+    assert agent_command("mpiexec", "n1", flavour="slurm") == ["srun", *step, *shell]
 
 
 @pytest.mark.parametrize("host", ["", "-oProxyCommand=x", "a b", "a,b", "a;b", "a\nb"])
 def test_a_host_is_never_an_option_or_a_command(host: str) -> None:
     with pytest.raises(ValueError, match="no name of a host"):
         agent_command("ssh", host)
-    with pytest.raises(ValueError, match="no name of a host"):
-        mpirun("hydra", ["n1", host])
 
 
 def test_the_first_line_becomes_the_text_with_its_arguments_and_marks() -> None:
@@ -88,28 +88,6 @@ def test_the_first_line_becomes_the_text_with_its_arguments_and_marks() -> None:
         ["bash", "--norc", "-s"], input=line + b"the next line\nand more\n", capture_output=True, check=True
     )
     assert done.stdout == b"flowrules-agent|a b|c\nd|x y|the next line"
-
-
-@pytest.mark.parametrize(
-    ("flavour", "hosts", "ppn", "threads", "expected"),
-    [
-        ("hydra", ["a"], 1, 8, ""),
-        ("slurm", ["a"], 1, 8, ""),
-        ("hydra", ["a"], 4, 1, "mpiexec -n 4"),
-        ("hydra", ["a", "b"], 4, 8, "mpiexec -n 8 -ppn 4 -hosts a,b"),
-        ("pals", ["a"], 4, 8, "mpiexec -n 4 --ppn 4 --depth=8 --cpu-bind depth"),
-        ("pals", ["a", "b"], 4, 8, "mpiexec -n 8 --ppn 4 --hosts a,b --depth=8 --cpu-bind depth"),
-        (
-            "slurm",
-            ["a", "b"],
-            4,
-            8,
-            "srun --overlap --nodes=2 --nodelist=a,b --ntasks=8 --ntasks-per-node=4 --cpus-per-task=8 --cpu-bind=cores",
-        ),
-    ],
-)
-def test_mpirun(flavour, hosts, ppn, threads, expected) -> None:
-    assert mpirun(flavour, hosts, ppn=ppn, threads=threads) == expected
 
 
 @pytest.mark.parametrize(

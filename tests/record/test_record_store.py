@@ -162,6 +162,62 @@ class TestHistory:
         store.close()
 
 
+class TestTimes:
+    def test_of_each_job_by_output_and_rule(self, directory):
+        store = Store.open(directory)
+        store.ended(done("a", "b", started=10.0, ended=12.0))
+        store.ended(done("c", started=10.0, ended=15.0))
+        store.ended(done("c", started=10.0, ended=17.0))
+        store.ended(done("d", status="touched"))
+        store.ended(failed(started=10.0, ended=99.0), ["e"])
+        asked = [("c", "relax"), ("a", "relax"), ("c", "other"), ("d", "relax"), ("e", "relax"), ("f", "relax")]
+        assert store.took(asked) == [7.0, 2.0, None, None, None, None], "before it is in the file"
+        store.flush()
+        store.ended(done("f", started=1.0, ended=2.0))
+        assert store.took(asked) == [7.0, 2.0, None, None, None, 1.0], "part of it is"
+        store = reopened(store, directory)
+        assert store.took(asked) == [7.0, 2.0, None, None, None, 1.0]
+        store.close()
+        assert Store.open(directory, read_only=True).took(asked)[0] == 7.0
+        assert Store.open(f"{directory}/none", read_only=True).took(asked) == [None] * 6
+
+    def test_a_path_that_is_no_utf8(self, directory):
+        store = Store.open(directory)
+        store.ended(done("a\udcff", started=1.0, ended=4.0))
+        assert store.took([("a\udcff", "relax")]) == [3.0]
+        store.close()
+
+    def test_all_are_read_in_one_go(self, directory, monkeypatch):
+        store = Store.open(directory)
+        for n in range(5_000):
+            store.ended(done(f"out/{n}", started=0.0, ended=float(n)))
+        store.close()
+        store = Store.open(directory)
+        reads = []
+        monkeypatch.setattr(os, "pread", lambda *args, real=os.pread: reads.append(args) or real(*args))
+        assert store.took([(f"out/{n}", "relax") for n in reversed(range(5_000))]) == [
+            *map(float, reversed(range(5_000)))
+        ]
+        assert len(reads) < 50
+        store.close()
+
+    def test_of_rules_the_latest_and_some_of_all(self, directory):
+        store = Store.open(directory)
+        for n in range(100):
+            store.ended(
+                done(f"old/{n}", rule="old", ended=5.0, resources={"walltime": "1min"}, inputs=[FileRecord("x", 7, 0)])
+            )
+        for n in range(10_000):
+            store.ended(done(f"new/{n}", rule="new", ended=6.0))
+        store.ended(done("t", rule="touched", status="touched"))
+        found = list(store.timings())
+        assert {t.rule for t in found} == {"old", "new"}
+        assert next(t for t in found if t.rule == "old") == ("old", 5.0, 60.0, 7)
+        assert next(t for t in found if t.rule == "new") == ("new", 6.0, None, 0)
+        assert len(found) <= 3_001
+        store.close()
+
+
 class TestWriting:
     def test_nothing_is_written_before_the_flush_and_then_with_one_write(self, directory, journal, monkeypatch):
         store = Store.open(directory)

@@ -179,7 +179,7 @@ def test_a_flood_of_failures_stays_readable():
     assert text.count("    log: logs/") == 10
     assert len(text.splitlines()) < 120
     assert "more: failed " in text
-    assert "\n  … 991 more; `flowrules history --failed` lists them all\n" in text
+    assert "\n  … 991 more; `flowrules failures` groups them by likeness\n" in text
 
 
 def test_verbose_tells_starts_reasons_and_commands():
