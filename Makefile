@@ -16,8 +16,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # make demo
 JOBS ?= 2
 # make bench
-SUITE ?= plan launch
+SUITE ?=
 SIZE ?=
+BENCH_VENV ?= .venv-bench
 # make test: how many processes, and further arguments of pytest, such as TESTS="tests/model -x"
 WORKERS ?= 2
 TESTS ?=
@@ -57,13 +58,18 @@ $(VENV)/.demo: pyproject.toml examples/molecules/requirements.txt | $(BIN)/pytho
 	@$(PIP) install -e . -r examples/molecules/requirements.txt
 	@touch $@
 
+# the programs that flowrules is measured beside, apart from ours; what cannot be installed is named, and left out
+$(BENCH_VENV)/.peers: benchmarks/requirements.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@echo "installing what flowrules is measured beside"
+	@grep -v '^#' $< | while read -r package; do \
+	    $(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install "$$package" \
+	        || echo "$$package cannot be installed here and is left out"; done
+	@touch $@
+
 $(VENV)/.browser: pyproject.toml | $(BIN)/python
 	@echo "installing flowrules and what drives a browser"
 	@$(PIP) install -e '.[browser]'
-	@touch $@
-
-$(VENV)/.bench: pyproject.toml | $(BIN)/python
-	@$(PIP) install -e '.[bench]'
 	@touch $@
 
 # Only where root has apt-get; it is no error where they cannot be had.
@@ -96,8 +102,9 @@ demo: $(VENV)/.demo
 demo-small: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results-small -j $(JOBS) --configfile small.yaml
 
-bench: $(VENV)/.bench
-	@for suite in $(SUITE); do PATH=$(BIN):$$PATH $(BIN)/python benchmarks/$$suite.py $(if $(SIZE),--size $(SIZE)); done
+bench: $(VENV)/.test $(BENCH_VENV)/.peers
+	@BENCH_VENV=$(abspath $(BENCH_VENV)) PATH=$(BIN):$$PATH \
+	    $(BIN)/python benchmarks/run.py $(SUITE) $(if $(SIZE),--size $(SIZE))
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference/make_codes.py

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import cluster
+import results
 from bare import bare_agents
 from measure import flowrules, scratch
 from watching import Cost, Watch
@@ -203,6 +204,13 @@ def packing(bench: Bench, site: cluster.Cluster, size: int, rounds: int, launche
         runs = " ".join(f"{each:.3f}" for each in bare)
         median = statistics.median(bare)
         print(f"| bare agents, {launcher} | {median:.3f} | | {runs} | | | | | | | | {cluster.load()} |", flush=True)
+        row = {
+            "program": "flowrules",
+            "over_least": middle.makespan / least,
+            "busy": middle.busy,
+            "apart": middle.apart,
+        }
+        results.save("blocks", f"packing, {launcher}", size, [row, {"program": "bare agents", "over_least": median}])
     print()
 
 
@@ -231,6 +239,9 @@ def throughput(bench: Bench, site: cluster.Cluster | None, size: int, rounds: in
         commands = [f": > out/{job}" for job in jobs]
         rates = [size / bare_agents(bench.base, launcher, nodes, SLOTS, commands, where) for _ in range(rounds)]
         print(_peer(f"bare agents, {launcher}", nodes, rates), flush=True)
+        ours = {"program": "flowrules", "rate": size / middle.makespan, "driver_cpu": middle.driver.cpu}
+        peer = {"program": "bare agents", "rate": statistics.median(rates)}
+        results.save("blocks", f"throughput, {launcher}", size, [ours, peer])
     if shutil.which("parallel"):
         print(_peer("GNU Parallel", 2, [_parallel(bench.base, 2 * SLOTS, size) for _ in range(rounds)]), flush=True)
     else:
@@ -259,6 +270,9 @@ def driver(bench: Bench, sizes: Sequence[int]) -> None:
             f"{it.runner.cpu:.1f} | {it.runner.memory:.0f} | {size / it.makespan:.0f} | {cluster.load()} |",
             flush=True,
         )
+        row = {"program": "flowrules", "memory": it.driver.memory, "driver_cpu": it.driver.cpu, "jobs": size}
+        row |= {"core_at_100": 100 * it.driver.cpu / size, "runner_memory": it.runner.memory, "wall": it.wall}
+        results.save("blocks", "driver", size, [row])
     print()
 
 

@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "execute"))
-from execute_hosts import Hosts
-from execute_hosts import missing as missing  # for those who ask what hosts need
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from real_hosts import Hosts
+from real_hosts import missing as missing  # for those who ask what hosts need
 
 _QSUB = """\
 #!/bin/bash

@@ -1,5 +1,7 @@
 """Writes the workflows that are measured, the same graph for each program: Flowfile, ninja file, Makefile, or a list.
 
+Snakemake, doit and the programs with an interface in Python read the same list by a file of `peers`.
+
 `plan_graph`: for each sample a chain of three rules, then one merge of all; what planning is measured with.
 `launch_graph`: one small file a job and nothing between them; what starting jobs is measured with.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 RULES_PER_SAMPLE = 3
@@ -60,12 +63,18 @@ def build_plan_graph(folder: Path) -> None:
         os.utime(path, ns=(start - 1, start - 1))
 
 
+def write_names(folder: Path, jobs: int) -> list[str]:
+    """Writes the list of jobs that programs without rules read."""
+    names = [f"j{number}" for number in range(jobs)]
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    return names
+
+
 def launch_graph(folder: Path, jobs: int) -> None:
     """Writes jobs that each make one small file with nothing but the shell, and depend on nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "out").mkdir()
-    names = [f"j{number}" for number in range(jobs)]
-    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    names = write_names(folder, jobs)
     (folder / "Flowfile").write_text(_LAUNCH_FLOWFILE)
     (folder / "Makefile").write_text(
         "all: $(patsubst %,out/%,$(shell cat names.txt))\nout/%:\n\t@echo $* > $@\n.SUFFIXES:\nMAKEFLAGS += -rR\n"
@@ -75,6 +84,90 @@ def launch_graph(folder: Path, jobs: int) -> None:
         for name in names:
             ninja.write(f"build out/{name}: echo\n")
 
+
+def call_graph(folder: Path, jobs: int) -> None:
+    """Writes jobs that each call a Python function, which makes an empty file."""
+    (folder / "out").mkdir(parents=True)
+    write_names(folder, jobs)
+    (folder / "Flowfile").write_text(_CALL_FLOWFILE)
+    (folder / "lib.py").write_text("def touch(job):\n    open(job.output[0], 'w').close()\n")
+
+
+def sleep_graph(folder: Path, times: Sequence[float]) -> None:
+    """Writes jobs that sleep; flowrules is told by a walltime in proportion, long enough for nothing to be stopped.
+
+    The same time may come twice, so that a job is named by its number and its time; who reads `times.txt` only sleeps.
+    """
+    (folder / "out").mkdir(parents=True)
+    names = [f"{number}_{seconds}" for number, seconds in enumerate(times)]
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    (folder / "times.txt").write_text("".join(f"{seconds}\n" for seconds in times))
+    (folder / "Flowfile").write_text(_SLEEP_FLOWFILE)
+    recipe = "out/%:\n\t@sleep $(lastword $(subst _, ,$*)); : > $@\n"
+    (folder / "Makefile").write_text(
+        f"all: $(patsubst %,out/%,$(shell cat names.txt))\n{recipe}.SUFFIXES:\nMAKEFLAGS += -rR\n"
+    )
+    with open(folder / "build.ninja", "w") as ninja:
+        ninja.write("rule wait\n  command = sleep $seconds; : > $out\n")
+        for name, seconds in zip(names, times, strict=True):
+            ninja.write(f"build out/{name}: wait\n  seconds = {seconds}\n")
+
+
+def many_rules(folder: Path, count: int) -> None:
+    """Writes a Flowfile of so many rules, each with what rules usually have, and the source of the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "a.txt").write_text("a\n")
+    (folder / "Flowfile").write_text("".join(_ONE_OF_MANY.replace("@", str(number)) for number in range(count)))
+
+
+_SLEEP_FLOWFILE = """\
+let JOBS = lines("names.txt")
+
+rule all:
+    input: expand("out/{job}", job=JOBS)
+
+rule wait:
+    output: "out/{number}_{seconds}"
+    resources: walltime=float(wildcards.seconds) * 100s
+    shell: "sleep {seconds}; : > {output}"
+"""
+
+_ONE_OF_MANY = (
+    """\
+# The @th of many rules.
+rule rule@:
+    input:
+        "{name}.txt",
+    output:
+        "out@/{name}.txt",
+    params:
+        level=@,
+        label="level @ of {wildcards.name}",
+    threads: 2
+    resources: mem=1GB, walltime=10min
+    shell:
+        """
+    + '"' * 3
+    + """
+        sort {input[0]} > {output}
+        echo {params.label} {params.level} >> {output}
+        """
+    + '"' * 3
+    + """
+
+"""
+)
+
+_CALL_FLOWFILE = """\
+let NAMES = lines("names.txt")
+
+rule all:
+    input: expand("out/{name}", name=NAMES)
+
+rule touch:
+    output: "out/{name}"
+    call: "lib.py:touch"
+"""
 
 _PLAN_FLOWFILE = """\
 let SAMPLES = lines("samples.txt")

@@ -1,32 +1,58 @@
 """How fast small jobs are started: 2,000 shell jobs of one small file each, two at once, whole process, on tmpfs.
 
-flowrules records every one of them, as ninja does; make and xargs record nothing.
+flowrules records every one of them, as ninja and doit do; make and xargs record nothing. Programs that would take
+minutes are given fewer jobs; those that take seconds to start say how fast they are after that.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from functools import partial
 from pathlib import Path
 
-from generate import launch_graph
-from measure import Case, flowrules, in_turns, scratch, table
+from generate import launch_graph, write_names
+from hot import profile_command
+from measure import Case, flowrules, in_turns, peer, peer_python, save, scratch, table
+
+FEW = 200
+"""Jobs for programs that are slow to start each."""
 
 
-def cases(folder: Path) -> list[Case]:
+def cases(folder: Path, size: int) -> list[Case]:
     """The programs, each of which finds nothing built and nothing remembered."""
 
-    def prepare() -> None:
+    def prepare(jobs: int = size) -> None:
         shutil.rmtree(folder / "out")
         (folder / "out").mkdir()
-        shutil.rmtree(folder / ".flowrules", ignore_errors=True)
-        (folder / ".ninja_log").unlink(missing_ok=True)
+        for remembered in (".flowrules", ".snakemake", "parsl"):
+            shutil.rmtree(folder / remembered, ignore_errors=True)
+        for remembered in (".ninja_log", ".doit.db.dat", ".doit.db.dir", ".doit.db.bak", ".doit.db"):
+            (folder / remembered).unlink(missing_ok=True)
+        write_names(folder, jobs)
 
+    few = min(FEW, size)
+    python, snakefile = peer_python(), str(peer("launch_Snakefile"))
+    parsl, dask, hyperqueue = str(peer("parsl_jobs.py")), str(peer("dask_jobs.py")), str(peer("hyperqueue_jobs.py"))
+    doit = ["doit", "-f", str(peer("launch_dodo.py")), "-d", ".", "-n", "2", "-P", "thread"]
     return [
         Case("flowrules", [flowrules(), "-q", "-j", "2"], prepare),
         Case("make", ["make", "-j", "2"], prepare),
         Case("ninja", ["ninja", "-j", "2"], prepare),
         Case("xargs", ["xargs", "-a", "names.txt", "-P", "2", "-I{}", "sh", "-c", "echo {} > out/{}"], prepare),
+        Case("doit", doit, prepare),
+        Case("GNU Parallel", ["parallel", "-u", "-j", "2", "-a", "names.txt", "echo {} > out/{}"], prepare),
+        Case("Parsl, threads", [python, parsl, "threads"], prepare, module="parsl"),
+        Case("Parsl, HTEX", [python, parsl, "processes"], prepare, module="parsl", rounds=1),
+        Case("Dask", [python, dask], prepare, module="distributed", rounds=1),
+        Case("HyperQueue", [python, hyperqueue], prepare, module="hyperqueue"),
+        Case(
+            "Snakemake",
+            ["snakemake", "-s", snakefile, "-d", ".", "--cores", "2", "-q", "all"],
+            partial(prepare, few),
+            few,
+            rounds=1,
+        ),
     ]
 
 
@@ -40,14 +66,23 @@ def main() -> None:
     folder = base / "work"
     try:
         launch_graph(folder, options.size)
-        measured = in_turns(cases(folder), folder, options.rounds)
-        complete = len(list((folder / "out").iterdir()))
-        if complete != options.size:
-            raise RuntimeError(f"{complete} of {options.size} files were made")
+        measured = in_turns(cases(folder, options.size), folder, options.rounds, lambda case: _check(case, folder))
         title = f"launch, {options.size:,} shell jobs, two at once"
-        print(table(title, measured, lambda case: f"{options.size / case.seconds:,.0f}", "jobs/s"))
+        rate = lambda case: f"{(case.jobs or options.size) / case.seconds:,.0f}"  # noqa: E731
+        print(table(title, measured, rate, "jobs/s"))
+        save("launch", "shell jobs", options.size, measured)
+        shutil.rmtree(folder)
+        launch_graph(folder, options.size)
+        profile_command("launch", f"{options.size:,} shell jobs, two at once", ["-q", "-j", "2"], folder)
     finally:
         shutil.rmtree(base)
+
+
+def _check(case: Case, folder: Path) -> None:
+    """Whether a program made what it was to make."""
+    asked, made = len((folder / "names.txt").read_text().split()), len(list((folder / "out").iterdir()))
+    if made != asked:
+        raise RuntimeError(f"{case.name} made {made} of {asked} files")
 
 
 if __name__ == "__main__":

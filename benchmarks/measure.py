@@ -1,8 +1,10 @@
-"""Measures whole processes, one after the other and in turns, and prints the medians as a Markdown table."""
+"""Measures whole processes, one after the other and in turns; prints the medians as a Markdown table, and keeps all."""
 
 from __future__ import annotations
 
+import compileall
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -10,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import results
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,20 @@ class Case:
         name: as shown.
         command: its words; the first must be on the search path.
         prepare: run before each measurement, not counted.
-        figures: what was measured.
+        jobs: how many jobs this program is given, where slow ones get fewer than the others.
+        rounds: how often it is measured at most, where that is seldom.
+        module: without which the program, a Python script of `peers`, is left out.
+        figures: what was measured; said: what the last process printed.
     """
 
     name: str
     command: Sequence[str]
     prepare: Callable[[], None] | None = None
+    jobs: int = 0
+    module: str = ""
+    rounds: int = 0
     figures: list[Figure] = field(default_factory=list)
+    said: str = ""
 
     @property
     def seconds(self) -> float:
@@ -57,6 +68,34 @@ def flowrules() -> str:
     """The flowrules that lies beside this interpreter, else the one on the search path."""
     beside = Path(sys.executable).with_name("flowrules")
     return str(beside) if beside.exists() else "flowrules"
+
+
+def peer(script: str) -> Path:
+    """A file of `peers`."""
+    return Path(__file__).with_name("peers") / script
+
+
+def peer_python() -> str:
+    """The interpreter that has the programs of `requirements.txt`: of the benchmarks' own environment, or this one."""
+    beside = Path(os.environ.get("BENCH_VENV", results.ROOT / ".venv-bench")) / "bin" / "python"
+    return str(beside) if beside.exists() else sys.executable
+
+
+def settle() -> None:
+    """Have the program compiled before it is measured, as after an installation; and the peers on the search path."""
+    peers = str(Path(peer_python()).parent)
+    if peers not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += os.pathsep + peers
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(results.ROOT / "flowrules", quiet=2)
+
+
+def _missing(case: Case) -> str:
+    """What of a case is not installed."""
+    if shutil.which(case.command[0]) is None:
+        return case.command[0]
+    library = Path(peer_python()).parents[1] / "lib"
+    return "" if not case.module or any(library.glob(f"python*/site-packages/{case.module}")) else case.module
 
 
 def run_once(command: Sequence[str], folder: Path) -> Figure:
@@ -87,33 +126,58 @@ def run_once(command: Sequence[str], folder: Path) -> Figure:
     return Figure(seconds, usage.ru_maxrss / 1024)
 
 
-def in_turns(cases: Iterable[Case], folder: Path, rounds: int) -> list[Case]:
+def in_turns(
+    cases: Iterable[Case], folder: Path, rounds: int, check: Callable[[Case], None] | None = None
+) -> list[Case]:
     """Measures every case once a round, so that a busy minute of the machine hits all alike.
+
+    ``check`` looks at what was made, after each.
 
     Programs that are not installed are named on standard error and left out.
     """
+    settle()
     there = []
     for case in cases:
-        if shutil.which(case.command[0]):
-            there.append(case)
+        if missing := _missing(case):
+            print(f"{missing} is not installed and left out", file=sys.stderr)
         else:
-            print(f"{case.command[0]} is not installed and left out", file=sys.stderr)
-    for _ in range(rounds):
+            there.append(case)
+    for turn in range(rounds):
         for case in there:
+            if turn >= (case.rounds or rounds):
+                continue
             if case.prepare is not None:
                 case.prepare()
             case.figures.append(run_once(case.command, folder))
+            if check is not None:
+                check(case)
+            case.said = folder.with_name("log.txt").read_text(errors="replace")[-4000:]
     return there
 
 
-def table(title: str, cases: Sequence[Case], extra: Callable[[Case], str] | None = None, head: str = "") -> str:
-    """The figures as Markdown; the ratio is our time over the program's, so below 1 we are faster."""
-    ours = cases[0]
-    lines = [f"### {title}", "", "| program | seconds | MiB | ratio |" + (f" {head} |" if extra else "")]
-    lines.append("|---|--:|--:|--:|" + ("--:|" if extra else ""))
+def save(suite: str, what: str, size: int, cases: Sequence[Case]) -> None:
+    """Keep figures, for the page."""
+    rows = []
     for case in cases:
-        ratio = f"{ours.seconds / case.seconds:.2f}"
-        row = f"| {case.name} | {case.seconds:.3f} | {case.memory:.0f} | {ratio} |"
+        row = {"program": case.name, "seconds": [f.seconds for f in case.figures]}
+        row |= {"memory": [f.memory for f in case.figures], "jobs": case.jobs or size}
+        if found := re.search(r"once started: ([0-9.]+)", case.said):
+            row["once_started"] = float(found[1])
+        rows.append(row)
+    results.save(suite, what, size, rows)
+
+
+def table(title: str, cases: Sequence[Case], extra: Callable[[Case], str] | None = None, head: str = "") -> str:
+    """The figures as Markdown; the ratio is our time over the program's for as many jobs, so below 1 we are faster."""
+    ours = cases[0]
+    lines = [f"### {title}", "", "| program | seconds | spread | MiB | ratio |" + (f" {head} |" if extra else "")]
+    lines.append("|---|--:|--:|--:|--:|" + ("--:|" if extra else ""))
+    for case in cases:
+        jobs = (case.jobs or ours.jobs or 1) / (ours.jobs or case.jobs or 1)
+        ratio = f"{ours.seconds / case.seconds * jobs:.2f}"
+        spread = f"{min(f.seconds for f in case.figures):.3f}-{max(f.seconds for f in case.figures):.3f}"
+        name = case.name if jobs == 1 else f"{case.name} ({case.jobs:,} jobs)"
+        row = f"| {name} | {case.seconds:.3f} | {spread} | {case.memory:.0f} | {ratio} |"
         lines.append(row + (f" {extra(case)} |" if extra else ""))
     return "\n".join(lines) + "\n"
 

@@ -159,6 +159,7 @@ PLANNING: Final = {
 
 RUNNING: Final = {
     "F601": "more is asked for than this machine has",
+    "F602": "blocks of an earlier run that may still run its jobs",
 }
 
 CALL: Final = {

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from flowrules.model.batch import BatchStatus
-from flowrules.model.files import Stamp
-from flowrules.model.order import Order, Outcome
-from flowrules.model.pattern import Pattern
-from flowrules.model.plan import Plan
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
-from flowrules.model.record import Record, Timing
-from flowrules.model.values import Unknown
+if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowrules.model.batch import BatchStatus, QueueToday
+    from flowrules.model.files import Stamp
+    from flowrules.model.order import Order, Outcome
+    from flowrules.model.pattern import Pattern
+    from flowrules.model.plan import Plan
+    from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+    from flowrules.model.record import Record, Timing
+    from flowrules.model.values import Unknown
+
+T = TypeVar("T")
+Waiting: TypeAlias = Generator[float, None, T]
+"""What takes time: yields seconds that should go by before it is continued, in the end returns. It may be given up."""
 
 
 class FileView(Protocol):
     """The disk, looked at. Paths are relative to the working directory or absolute, normalized, POSIX."""
 
-    def stat(self, path: str) -> Stamp | None:
+    def stat(self, path: str, /) -> Stamp | None:
         """What is there, symbolic links followed; None where nothing is."""
 
     def digest(self, path: str) -> str:
@@ -89,6 +96,12 @@ class Executor(Protocol):
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
 
+    def ahead(self, rule: str) -> int:
+        """How many attempts of a rule are worth starting before there is room for them; 0 for most.
+
+        Such an attempt begins when others end. It may be started like any other.
+        """
+
     def wait(self, timeout: float | None) -> list[Outcome]:
         """Outcomes since the last call; waits up to ``timeout`` seconds (None: until there is one or `wake`)."""
 
@@ -100,30 +113,37 @@ class Executor(Protocol):
 
 
 class BatchSystem(Protocol):
-    """Speaks to one batch system. Every call ends within its time limit."""
+    """Speaks to one batch system. Every call ends within its time limit; given up, it may have had its effect."""
 
-    def submit(self, script: str, name: str) -> str:
+    def submit(self, script: str, name: str) -> Waiting[str]:
         """Hands the text of a job script over; gives the batch system's id.
 
         Raises:
             BatchError: it was refused (``final``), or it is not known whether it arrived.
         """
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
         """Ids of batch jobs with this name, whatever their state, for a submission whose answer was lost.
 
         Raises:
             BatchError: the batch system did not answer.
         """
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
         """What became of batch jobs, in one query; an id of which nothing is known is absent.
 
         Raises:
             BatchError: the batch system did not answer, or not in whole.
         """
 
-    def cancel(self, id: str) -> None:
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """All queues by name, as they are now.
+
+        Raises:
+            BatchError: the batch system did not answer, not in whole, or cannot say (``final``).
+        """
+
+    def cancel(self, id: str) -> Waiting[None]:
         """Ends a batch job; one that has ended is no error.
 
         Raises:

@@ -265,6 +265,10 @@ class FakeExecutor:
         self._began: dict[int, float] = {}
         self._outcomes: deque[Outcome] = deque()
 
+    def ahead(self, rule: str) -> int:
+        """None is."""
+        return 0
+
     def start(self, order: Order) -> None:
         """Start an attempt."""
         self.started.append(order)
@@ -313,7 +317,7 @@ class FakeExecutor:
         del self.running[order.job]
         if outcome.exit == 0 and self._files is not None:
             for path in _output_paths(order):
-                self._files.write(path, f"{order.label} {order.attempt}\n")
+                self._files.write(path, f"{order.rule} {order.attempt}\n")
         self._outcomes.append(outcome)
 
 

@@ -1,9 +1,10 @@
-"""Golden files: text that a test makes is compared with a file, which `--bless` writes anew."""
+"""Golden files: text that a test makes is compared with a file, which `--bless` writes anew. Real hosts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from real_hosts import Hosts, missing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +24,14 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == wanted, f"{path} differs; look at it, then run pytest with --bless"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Three hosts with a real sshd each, in namespaces."""
+    why = missing()
+    if why:
+        pytest.skip(f"no hosts for tests: {why}")
+    made = Hosts(tmp_path_factory.mktemp("hosts"), 3)
+    yield made
+    made.close()

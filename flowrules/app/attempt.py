@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,20 +18,21 @@ from flowrules.model.quantity import Quantity
 from flowrules.model.record import Record
 from flowrules.model.values import NO_FLAGS, Flags, NamedList
 from flowrules.plan.build import Planned
-from flowrules.plan.command import JobValues, files_of
+from flowrules.plan.command import JobValues
 from flowrules.plan.fingerprint import plain
 from flowrules.record.disk import Disk
-from flowrules.record.logs import remove_if_empty, tail_of
+from flowrules.record.logs import OwnLogs, remove_if_empty, tail_of
 from flowrules.record.outputs import file_record, prepare
 
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt that runs: what was started, and what will be recorded of it."""
+    """An attempt that runs: what was started, what will be recorded of it, and the files it is to make."""
 
     job: Job
     order: Order
     record: Record
+    files: Promised
 
 
 class Workshop:
@@ -58,6 +60,8 @@ class Workshop:
         self._gpu_variable = gpu_variable
         self._host = host
         self._run = run
+        self._logs = OwnLogs(disk)
+        self._variables: dict[tuple[int, int, tuple[str, ...], str], dict[str, str]] = {}
 
     def prepare(self, planned: Planned, job: Job, attempt: int, slot: Slot, reason: str) -> Attempt:
         """Everything an attempt needs, with its folders made and its old outputs removed.
@@ -66,9 +70,11 @@ class Workshop:
             FlowrulesError: an input is not there, a text of the rule cannot be computed, or the disk refuses.
         """
         inputs = [self.input(job, path) for path in job.inputs]
-        drafted, values = self.draft(planned, job, attempt, slot, reason, inputs)
-        beside = [(path, NO_FLAGS) for path in (*values.log, *values.benchmark)]
-        prepare(self._disk, [*outputs_of(job), *beside], [drafted.order.log])
+        drafted, _ = self.draft(planned, job, attempt, slot, reason, inputs)
+        files = drafted.files
+        beside = [(path, NO_FLAGS) for path in (*files.logs, *files.benchmarks)]
+        prepare(self._disk, [*files.outputs, *beside] if beside else files.outputs)
+        self._logs.make_room(drafted.order.log)
         return drafted
 
     def draft(
@@ -92,14 +98,18 @@ class Workshop:
         rule, action = job.rule, job.rule.action
         assert action is not None
         values = planned.commands.values(job, attempt, slot.cores)
-        texts = self._texts(values) if mpirun is None else {**self._texts(values), "mpirun": mpirun}
-        command = action.template.render(texts) if action.kind == "shell" else ""
-        log = f".flowrules/logs/{rule.name}/{log_name(job, attempt)}"
+        command = ""
+        if action.kind == "shell":
+            texts = self._texts(values)
+            if mpirun is not None:
+                texts["mpirun"] = mpirun
+            command = action.template.render(texts)
+        log = log_path(job, attempt)
         env = self._environment(planned, job, values, slot)
         order = Order(
             job=job.id,
             attempt=attempt,
-            label=job.label,
+            rule=rule.name,
             action=action,
             command=command,
             shell=(rule.shell,) if rule.shell else ("bash", "-euo", "pipefail"),
@@ -107,11 +117,12 @@ class Workshop:
             env=env,
             log=log,
             fresh=rule.fresh,
+            cores=slot.cores,
         )
         fingerprints = planned.judge.fingerprints
         record = Record(
             rule=rule.name,
-            wildcards=job.wildcards,
+            wildcards=dict(values.wildcards),
             outputs=[],
             inputs=inputs,
             code=fingerprints.code(rule),
@@ -126,7 +137,7 @@ class Workshop:
             log=log,
             run=self._run,
         )
-        return Attempt(job, order, record), values
+        return Attempt(job, order, record, Promised(outputs_of(job), values.log, values.benchmark)), values
 
     def message(self, planned: Planned, job: Job, attempt: int, slot: Slot) -> str:
         """The rule's `message` for a job, "" where it has none."""
@@ -147,12 +158,12 @@ class Workshop:
         record.exit, record.error = outcome.exit, outcome.error
         record.started, record.ended = outcome.started, outcome.ended
         record.cpu, record.memory = outcome.cpu, outcome.memory
-        files = Promised(outputs_of(job), files_of(job.rule.logs, job), files_of(job.rule.benchmarks, job))
-        keep = self._settings.keep_incomplete
-        if not finish(self._disk, record, files, patient=patient, hash_limit=self._hash_limit, keep_incomplete=keep):
+        keep, limit = self._settings.keep_incomplete, self._hash_limit
+        if not finish(self._disk, record, attempt.files, patient=patient, hash_limit=limit, keep_incomplete=keep):
             return None
         if record.status == "done":
-            self.fresh.update((made.path, made) for made in record.outputs)
+            for made in record.outputs:
+                self.fresh[made.path] = made
         else:
             for path in job.outputs:
                 self.fresh.pop(path, None)
@@ -180,17 +191,26 @@ class Workshop:
         self.fresh[path] = record
         return record
 
-    def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> dict[str, str]:
-        env = dict.fromkeys(THREAD_VARIABLES, str(values.resources.get("threads_per_rank", slot.cores)))
-        env["FLOWRULES_THREADS"] = str(slot.cores)
-        env["FLOWRULES_RULE"] = job.rule.name
-        if self._gpu_variable is not None:
-            env[self._gpu_variable] = ",".join(slot.gpus)
-        env.update(planned.commands.environment(values, job))
-        return env
+    def _environment(self, planned: Planned, job: Job, values: JobValues, slot: Slot) -> Mapping[str, str]:
+        """Variables of an attempt; where a rule sets none of its own, attempts with equal slots share them."""
+        rule = job.rule
+        threads = values.resources.get("threads_per_rank", slot.cores)
+        key = (rule.index, slot.cores, slot.gpus, str(threads))
+        env = self._variables.get(key)
+        if env is None:
+            env = dict.fromkeys(THREAD_VARIABLES, str(threads))
+            env["FLOWRULES_THREADS"] = str(slot.cores)
+            env["FLOWRULES_RULE"] = rule.name
+            if self._gpu_variable is not None:
+                env[self._gpu_variable] = ",".join(slot.gpus)
+            self._variables[key] = env
+        return {**env, **planned.commands.environment(values, job)} if rule.env else env
 
     def _texts(self, values: JobValues) -> dict[str, object]:
-        return {**values.names(), "mpirun": _mpirun(values), "config": self._config}
+        texts = values.names()
+        texts["mpirun"] = _mpirun(values) if values.resources else ""
+        texts["config"] = self._config
+        return texts
 
     def _document(self, values: JobValues) -> dict[str, object]:
         """What scripts and functions see of a job; the form is that of `Order.document`."""
@@ -229,10 +249,18 @@ def _amount(value: object) -> object:
     return value.amount if isinstance(value, Quantity) else plain(value)
 
 
+def log_path(job: Job, attempt: int) -> str:
+    """Where output and error of an attempt go."""
+    return f".flowrules/logs/{job.rule.name}/{log_name(job, attempt)}"
+
+
 def log_name(job: Job, attempt: int) -> str:
     """A file name for the log of an attempt: readable where the wildcards allow, unique in any case."""
     text = "-".join(job.values) or "job"
-    safe = "".join(c if (c.isalnum() and c.isascii()) or c in "-_.+" else "_" for c in text)[:100].lstrip(".") or "job"
+    safe = _UNSAFE.sub("_", text)[:100].lstrip(".") or "job"
     if safe != text:
         safe += "-" + blake2b("\0".join(job.values).encode("utf-8", "surrogateescape"), digest_size=5).hexdigest()
     return f"{safe}.log" if attempt == 1 else f"{safe}.{attempt}.log"
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from flowrules.app.campaign import CampaignLoop, Handed
+from flowrules.app.beside import refuse_beside_blocks
+from flowrules.app.campaign import CampaignLoop
+from flowrules.app.cutoff import Handed
 from flowrules.app.fleet import Fleet
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
@@ -15,10 +17,9 @@ from flowrules.app.resources import NodeSizer
 from flowrules.app.setting import Setting
 from flowrules.app.settings import BatchSettings, Request
 from flowrules.app.tasks import TaskMaker, unlike
-from flowrules.errors import FlowfileError, StateError, UsageError
+from flowrules.errors import FlowfileError, UsageError
 from flowrules.execute import machine
 from flowrules.execute.batch.choose import batch_system
-from flowrules.execute.batch.commands import Meanwhile
 from flowrules.execute.jobscript import require_options
 from flowrules.execute.local import LocalExecutor
 from flowrules.model.dispatch import BlockPlan
@@ -29,8 +30,8 @@ from flowrules.model.profile import Profile
 from flowrules.model.record import Record
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
-from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
-from flowrules.record.campaign import campaign_call, campaign_emulated, campaign_id
+from flowrules.record.blockfiles import Fate
+from flowrules.record.campaign import Asked, campaign_id
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.lock import HeldLock
 from flowrules.record.owner import is_local
@@ -52,7 +53,7 @@ class Campaign:
     Attributes:
         held: for each task that a block of an earlier driver holds, the block and what became of it so far.
         told: names of tasks that ended there.
-        meanwhile: what is done while the batch system is waited for; nothing before there is a loop.
+        plain: its blocks have no runner (`--submit` with launcher `parallel`).
     """
 
     settings: BatchSettings
@@ -61,7 +62,7 @@ class Campaign:
     held: dict[str, tuple[str, Fate]]
     told: frozenset[str]
     epoch: int
-    meanwhile: Meanwhile
+    plain: bool = False
 
 
 def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
@@ -77,7 +78,8 @@ def profile_of(settings: BatchSettings, environ: Mapping[str, str]) -> Profile:
                 f"the profile `{profile.name}` has no batch system that a sandbox could stand for",
                 "leave out `--sandbox`: its jobs run on this machine anyway",
             )
-        return replace(profile, launcher="local", options={**profile.options, "required": ()})
+        launcher = profile.launcher if settings.alone and profile.launcher == "parallel" else "local"
+        return replace(profile, launcher=launcher, options={**profile.options, "required": ()})
     return profile
 
 
@@ -104,23 +106,21 @@ def hold_blocks(
     """Open the profile, and find the blocks earlier drivers left; what ended in them is in the journal afterwards.
 
     Raises:
-        StateError: blocks of an earlier campaign are emulated and this one is not, or the other way round; or nobody
-            would stay to go on with them.
+        FlowfileError: there are blocks of another profile, or nobody would stay to go on with those there are.
     """
-    if settings.submit or campaign_emulated(".") is not settings.sandbox:
-        refuse_beside_blocks()
     profile = profile_of(settings, os.environ)
+    asked = Asked(settings.profile, os.path.realpath(profile.folder), profile.scheduler, settings.sandbox)
+    refuse_beside_blocks(None if settings.submit else asked)
     sandbox = f"{STATE_FOLDER}/sandbox" if settings.sandbox else None
-    meanwhile = Meanwhile()
     fleet = Fleet(
         profile,
-        batch_system(profile, sandbox, meanwhile=meanwhile),
+        batch_system(profile, sandbox),
         os.getcwd(),
-        campaign_id(".", settings.profile, sandbox=settings.sandbox),
+        campaign_id(".", asked),
         lock.number,
         observer.message,
         lock.look,
-        launcher=profile.launcher,
+        launcher="local" if settings.sandbox else profile.launcher,
         hash_limit=request.policy.hash_limit,
         keep_incomplete=request.run.keep_incomplete,
         every=SANDBOX_EVERY if settings.sandbox else EVERY,
@@ -146,7 +146,8 @@ def hold_blocks(
                     store.started(outputs, draft.rule, draft.wildcards, draft.attempt, draft.run)
         store.flush()
         observer.message(_found(found, held))
-    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number, meanwhile)
+    plain = settings.submit and profile.launcher == "parallel"
+    return Campaign(settings, profile, fleet, held, frozenset(told), lock.number, plain)
 
 
 def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) -> str:
@@ -157,21 +158,6 @@ def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) 
 
 def _identity(record: Record) -> tuple[object, ...]:
     return (record.rule, record.log, record.attempt, record.ended, record.status)
-
-
-def refuse_beside_blocks() -> None:
-    """A run elsewhere must not run jobs that blocks of an earlier campaign may still run.
-
-    Raises:
-        StateError: there are such blocks.
-    """
-    blocks = [name for name in block_names(".") if not os.path.exists(f"{block_path('.', name)}/{OVER}")]
-    if blocks:
-        few = ", ".join(blocks[:3]) + (", …" if len(blocks) > 3 else "")
-        raise StateError(
-            f"blocks of an earlier campaign may still run jobs here: {few}",
-            f"`{campaign_call('.')}` goes on with them; interrupt that twice to cancel them",
-        )
 
 
 # ── packing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,7 +201,6 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
     )
     for block in campaign.fleet.names:
         loop.know_block(block)
-    campaign.meanwhile.call = loop.meanwhile
     return loop
 
 

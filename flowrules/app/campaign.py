@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from flowrules.app.cutoff import CutOffs, Handed, cut_off_record
 from flowrules.app.fleet import Fleet
 from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
-from flowrules.app.loop import Loop, text_of
+from flowrules.app.loop import TAIL_LINES, Loop, text_of
 from flowrules.app.parts import Parts
 from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
@@ -33,6 +33,7 @@ from flowrules.model.dispatch import (
 from flowrules.model.events import Ended, Kill, Slot, Start
 from flowrules.model.job import Job
 from flowrules.model.progress import JobEnded, JobStarted
+from flowrules.model.record import Record
 
 LEAVE: Final = 5.0
 """Seconds after the first interrupt in which a second one cancels the blocks instead of leaving them."""
@@ -44,29 +45,6 @@ GATHERED: Final = 1_000
 
 BARREN: Final = 3
 """So many blocks in a row that end before a job has started are enough to ask for no more."""
-
-CUT: Final = 2
-"""How often a job may be cut off after more than half of a block's walltime: it takes longer than blocks last."""
-
-
-@dataclass(slots=True)
-class Handed:
-    """A task that a block holds, as far as the driver needs it: all else is the task's own, and comes back in its end.
-
-    Attributes:
-        job, attempt: what it is an attempt of; run, threads, reason: as its record has them.
-        stale: the job would be another today; it was cancelled, and runs anew when its end is known.
-        began: when it was heard of that it started, by the monotonic clock; None before.
-    """
-
-    job: int
-    attempt: int
-    block: str
-    run: str
-    threads: int
-    reason: str
-    stale: bool = False
-    began: float | None = None
 
 
 class CampaignLoop(Loop):
@@ -92,7 +70,7 @@ class CampaignLoop(Loop):
         self._told = set(told)
         self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
         self._to_hand: dict[str, list[Task]] = {}
-        self._cut: dict[int, int] = {}
+        self._cut_offs = CutOffs()
         self._barren = 0
         self._leave_at: float | None = None
         self._hung_up = False
@@ -101,6 +79,8 @@ class CampaignLoop(Loop):
         """Tell of a block that an earlier driver left, before the run begins."""
         plan, running = self._fleet.plan_of(block), self._fleet.running_of(block)
         self._events.append(BlockKnown(time.monotonic(), block, plan, running))
+        if not self._fleet.takes(block):
+            self._events.append(BlockClosing(time.monotonic(), block))
 
     def hang_up(self) -> None:
         """The user is gone: leave the blocks to themselves, at once. Safe in a signal handler."""
@@ -156,7 +136,7 @@ class CampaignLoop(Loop):
             if hand.after and isinstance(error, FlowfileError):
                 self._events.append(NotYet(time.monotonic(), hand.job))
             else:
-                self._cannot(job, hand.attempt, error)
+                self._cannot(job, hand.attempt, text_of(error))
             return
         draft = task.draft
         self._handed[task.name] = Handed(job.id, hand.attempt, hand.block, draft.run, draft.threads, draft.reason)
@@ -167,10 +147,12 @@ class CampaignLoop(Loop):
         if len(gathered) >= GATHERED:
             self._hand_gathered()
 
-    def _cannot(self, job: Job, attempt: int, error: Exception) -> None:
-        """A job that cannot be handed over at all has failed."""
+    def _cannot(self, job: Job, attempt: int, error: str, record: Record | None = None) -> None:
+        """A job that cannot be handed over at all, or cannot end where it is, has failed."""
+        took, exit, log = (0.0, 1, "") if record is None else (record.elapsed, record.exit, record.log)
+        tail = self._workshop.tail(log, TAIL_LINES) if log else ""
         self._observer.job_ended(
-            JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=attempt)
+            JobEnded(job.id, job.label, job.rule.name, False, exit, took, error, log, log_tail=tail, attempt=attempt)
         )
         self.result.failed.append(job.id)
         self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
@@ -180,7 +162,8 @@ class CampaignLoop(Loop):
         try:
             block = self._fleet.open(action.plan, action.running)
         except (UsageError, StateError) as error:
-            self._observer.message(f"no block can be had: {error.message}")
+            hint = f" ({error.hint})" if error.hint else ""
+            self._observer.message(f"no block can be had: {error.message}{hint}")
             self.result.refused.append(error.message)
             self._events.append(OpenRefused(now, action.plan))
             return
@@ -276,16 +259,14 @@ class CampaignLoop(Loop):
 
     def _given(self, name: str, block: str, now: float) -> int | None:
         """A job whose task comes back; None where it will never end in a block, and has failed."""
-        began = self._handed[name].began
-        attempt, number = self._handed[name].attempt, self._forget(name)
-        walltime = self._fleet.plan_of(block).walltime
-        if began is None or now - began <= walltime / 2:
+        handed, number = self._handed[name], self._forget(name)
+        if not self._cut_offs.are_enough(handed, self._fleet.plan_of(block).walltime, now):
             return number
-        self._cut[number] = self._cut.get(number, 0) + 1
-        if self._cut[number] < CUT:
-            return number
-        error = f"it was cut off {CUT} times, after more than half of a block's walltime: it needs longer blocks"
-        self._cannot(self.book.plan.jobs[number], attempt, FlowrulesError(error))
+        job = self.book.plan.jobs[number]
+        record = cut_off_record(self.planned, job, handed, now)
+        self._store.ended(record, job.outputs)
+        self._flush()
+        self._cannot(job, handed.attempt, record.error, record)
         return None
 
     def _count_barren(self, over: Over, now: float) -> None:
@@ -310,7 +291,7 @@ class CampaignLoop(Loop):
             return
         job = self.book.plan.jobs[handed.job]
         action = job.rule.action
-        handed.began = now
+        handed.began, handed.node = now, item.said.node
         self._observer.job_started(
             JobStarted(
                 job.id,
@@ -340,10 +321,6 @@ class CampaignLoop(Loop):
         if record.status == "done":
             self._workshop.fresh.update((made.path, made) for made in record.outputs)
         self._conclude(job, handed.attempt, record)
-
-    def meanwhile(self) -> bool:
-        leaving = self._leave_at is not None and time.monotonic() >= self._leave_at
-        return super().meanwhile() or self._hung_up or leaving
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -389,9 +366,10 @@ class CampaignLoop(Loop):
             now = time.monotonic()
             self._heed(self._fleet.poll(now), now)
             self._events.clear()
+            self._keep_beating(now)
             self._observer.tick()
             if self._fleet.names:
                 self._executor.wait(min(1.0, self._fleet.pause))
         if self._fleet.names:
             self._observer.message("blocks that are still to end are left to themselves")
-            self._fleet.leave()
+        self._fleet.leave()

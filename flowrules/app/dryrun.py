@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flowrules.app.session import disk_of, load, plan
+from flowrules.app.memory import Remembering
+from flowrules.app.session import disk_of, flowfile_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowfileError
-from flowrules.model.job import Job
-from flowrules.plan.build import Planned
-from flowrules.record.store import Store
 from flowrules.show.output import Output
 
 if TYPE_CHECKING:
+    from flowrules.model.job import Job
     from flowrules.model.packing import Packing
+    from flowrules.plan.build import Planned
     from flowrules.show.packing import ShownBlock
 
 
@@ -38,12 +38,20 @@ def dry_run(
     Raises:
         FlowrulesError: the workflow or the call has a mistake.
     """
-    from flowrules.show.packing import packing_lines, packing_object
-    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals
+    from flowrules.show.plan_text import plan_lines, render_plan_json, tally, totals, up_to_date_lines
 
     disk = disk_of(source)
-    workflow = load(source, disk)
-    planned = plan(workflow, request, disk, Store.open(read_only=True))
+    remembering = Remembering(source, request, flowfile_of(source), disk)
+    recalled = remembering.recall()
+    plain = form == "text" and dag is None and request.batch is None and not (verbose or request.run.print_commands)
+    if recalled is not None and recalled.nothing_to_do and plain:
+        for line in up_to_date_lines(recalled.memory.active, recalled.memory.targets, quiet=quiet):
+            output.line(line)
+        return 0
+    from flowrules.record.store import Store
+
+    workflow = load(source, remembering.files, remembering.environ)
+    planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
     if dag == "html":
@@ -58,7 +66,11 @@ def dry_run(
 
         drawn = render_dag(planned.plan, dag, "jobs", color=output.color)
     if form == "json":
-        extra = None if packing is None else packing_object(*packing[:2])
+        extra = None
+        if packing is not None:
+            from flowrules.show.packing import packing_object
+
+            extra = packing_object(*packing[:2])
         output.line(render_plan_json(planned.plan, command=command, needs=needs, dag=drawn, packing=extra))
         return 0
     if drawn is not None and dag != "text":
@@ -70,8 +82,11 @@ def dry_run(
         color, width = output.color, output.columns
         for line in plan_lines(planned.plan, verbose=verbose, color=color, width=width, command=command, needs=needs):
             output.line(line)
-        for line in packing_lines(*packing, width=width, color=color) if packing is not None else ():
-            output.line(line)
+        if packing is not None:
+            from flowrules.show.packing import packing_lines
+
+            for line in packing_lines(*packing, width=width, color=color):
+                output.line(line)
     if drawn is not None:
         output.line(f"\n{drawn}")
     return 0

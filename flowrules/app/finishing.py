@@ -41,17 +41,23 @@ def finish(
         if checked.missing and patient and not checked.problems:
             return False
         record.outputs = checked.records
-        problems = [*checked.problems, *map(_not_made, checked.missing)]
-        failed = bool(problems)
-        record.error = "; ".join(filter(None, [*problems, record.error]))
+        if not checked.ok:
+            failed = True
+            record.error = _joined([*checked.problems, *map(_not_made, checked.missing), record.error])
     record.status = "failed" if failed else "done"
-    _leave_beside(disk, record, files)
+    if files.logs or files.benchmarks:
+        _leave_beside(disk, record, files)
     if record.status == "done":
-        record.error = "; ".join(filter(None, [record.error, *_protect(disk, files.outputs)]))
+        if problems := _protect(disk, files.outputs):
+            record.error = _joined([record.error, *problems])
     else:
         record.outputs = []
-        record.error = "; ".join(filter(None, [record.error, *discard(disk, files.outputs, keep=keep_incomplete)]))
+        record.error = _joined([record.error, *discard(disk, files.outputs, keep=keep_incomplete)])
     return True
+
+
+def _joined(problems: Sequence[str]) -> str:
+    return "; ".join(filter(None, problems))
 
 
 def _protect(disk: Disk, outputs: Sequence[tuple[str, Flags]]) -> list[str]:

@@ -16,19 +16,22 @@ from typing import Final
 from flowrules.app.fleet_block import SCRIPT, Live, minutes
 from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
 from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.fleet_question import Question
+from flowrules.app.fleet_queues import Queues
 from flowrules.app.packing import taken_by
 from flowrules.app.salvage import salvage
 from flowrules.errors import BatchError, BatchFull, StateError
-from flowrules.execute.batch.patience import Patient, Waiting
+from flowrules.execute.batch.patience import Patient
 from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
+from flowrules.ports import Waiting
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
-from flowrules.schedule.queues import Offer, choose
+from flowrules.schedule.queues import Offer
 
 QUICK, SLOW = 0.2, 2.0
 """Seconds between two looks at the logs while lines come, and while none do."""
@@ -80,9 +83,9 @@ class Fleet:
         self._quarantine = 0.0 if swept else QUARANTINE
         self._live: dict[str, Live] = {}
         self._dead: dict[str, Live] = {}  # over, and not all they brought is recorded yet
-        self._asked_at = float("-inf")
+        self._question = Question(batch, every, tell)
+        self._queues = Queues(profile, batch, tell)
         self._pause = QUICK
-        self._silent = False
 
     @property
     def pause(self) -> float:
@@ -101,7 +104,7 @@ class Fleet:
     def takes(self, block: str) -> bool:
         """Whether a block may still be handed tasks; one that closes is known here before the loop hears of it."""
         live = self._live.get(block)
-        return live is not None and not live.shut and not live.unwanted
+        return live is not None and not live.shut and not live.unwanted and not live.folder.spec.plain
 
     def plan_of(self, block: str) -> BlockPlan:
         """What was asked for; known until a block is buried."""
@@ -128,11 +131,14 @@ class Fleet:
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None) -> str:
+    def open(
+        self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None, *, plain: bool = False
+    ) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
 
         Args:
             after: submitted blocks that have to be over before; None where a driver stays and sees to that.
+            plain: it gets a script of all its tasks (`write_plain`) instead of a runner.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -140,11 +146,10 @@ class Fleet:
         """
         profile = self._profile
         taken = taken_by([live.folder.spec.queue for live in self._live.values()])
-        offer = choose(profile, plan.nodes, plan.walltime, taken)
+        offer = self._queues.choose(plan.nodes, plan.walltime, taken)
         block = self._next_name()
-        shown, script = self._script(
-            block, offer, after or ()
-        )  # before there is a folder: the profile may lack something
+        # before there is a folder: the profile may lack something
+        shown, script = self._script(block, offer, after or (), plain=plain)
         spec = BlockSpec(
             campaign=self._campaign,
             block=block,
@@ -164,23 +169,40 @@ class Fleet:
             python=sys.executable,
             queue=offer.queue.name,
             after=tuple(after or ()),
+            plain=plain,
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
         self._live[block] = Live(folder, plan)
         return block
 
+    def write_plain(self, block: str, tasks: Sequence[Task]) -> None:
+        """Write the script of a block that has no runner, before it is submitted.
+
+        Raises:
+            UsageError, FlowrulesError: as `plain_text`.
+        """
+        from flowrules.app.plain import SCRIPT as PLAIN
+        from flowrules.app.plain import Kept, plain_text
+
+        folder = self._live[block].folder
+        others = [self._live[name].folder for name in folder.spec.after]
+        before = [(other.spec.nonce, other.path) for other in others]
+        kept = Kept(folder.path, before, reach=folder.spec.launcher != "local")
+        write_atomically(f"{folder.path}/{PLAIN}", plain_text(folder.spec, tasks, kept).encode("ascii", "replace"))
+
     def submission(self, block: str) -> str | None:
         """What the batch system calls a block; "" while that is not known, None where it does not take it now."""
         live = self._live.get(block)
         return None if live is None else live.id or (None if live.full else "")
 
-    def _script(self, block: str, offer: Offer, after: Sequence[str]) -> tuple[ScriptBlock, str]:
+    def _script(self, block: str, offer: Offer, after: Sequence[str], *, plain: bool) -> tuple[ScriptBlock, str]:
         path = block_path(self._directory, block)
         name = f"fr-{self._campaign}-{block}"
         depend = ":".join(["afterany", *(self._live[other].id for other in after)]) if after else ""
         shown = ScriptBlock(name, offer.nodes, offer.walltime, offer.queue.name, path, self._directory, depend)
-        command = shlex.join([sys.executable, "-m", "flowrules", "run-block", path])
+        runner = [sys.executable, "-m", "flowrules", "run-block", path]
+        command = shlex.join(["bash", f"{path}/plain.sh"] if plain else runner)
         return shown, render_script(self._profile, shown, command)
 
     def _next_name(self) -> str:
@@ -274,7 +296,8 @@ class Fleet:
 
     def _withdraw(self, live: Live, now: float) -> None:
         """Take a block that is not wanted any more out of its queue. One that begins meanwhile ends by itself."""
-        if not live.unwanted or not live.id or live.begun or live.withdrawn is not None or now < live.next_at:
+        begun = live.begun and not live.folder.spec.plain  # a plain script does not read that it shall end
+        if not live.unwanted or not live.id or begun or live.withdrawn is not None or now < live.next_at:
             return
         try:
             if live.cancelling is None:
@@ -290,16 +313,15 @@ class Fleet:
 
     def poll(self, now: float) -> list[News]:
         """What happened since the last look, by the logs of the blocks and, now and then, the batch system."""
+        self._queues.go_on(now)
         news = self.submit(now)
         for live in list(self._live.values()):
             news += self._read(live, now)
             self._withdraw(live, now)
-        if now - self._asked_at >= self._every and any(live.id for live in self._live.values()):
-            self._asked_at = now
-            self._ask(now)
+        self._question.go_on(self._live.values(), now)
         for live in list(self._live.values()):
             news += self._judge(live, now)
-        stepping = any(live.submitting or live.cancelling for live in self._live.values())
+        stepping = self._question.is_open or any(live.submitting or live.cancelling for live in self._live.values())
         self._pause = QUICK if news or stepping else min(SLOW, self._pause * 1.5)
         return news
 
@@ -308,6 +330,8 @@ class Fleet:
         if live.folder.waiting:
             with suppress(StateError):
                 live.folder.retry()
+        if live.scribe is not None:
+            live.scribe.write()
         early, live.early = live.early, []
         for said in (*early, *live.folder.news()):
             found, words = live.hear(said, now)
@@ -315,24 +339,6 @@ class Fleet:
             if words:
                 self._tell(words)
         return news
-
-    def _ask(self, now: float) -> None:
-        """One question to the batch system for all blocks."""
-        ids = {live.id: live for live in self._live.values() if live.id}
-        before = self._batch.answers
-        try:
-            answers = self._batch.status(list(ids))
-        except BatchError as error:
-            if not self._silent:
-                self._tell(f"{error.message}; asking again")
-            self._silent = True
-            return
-        self._silent = False
-        if self._batch.answers == before:
-            return  # from memory
-        for id, live in ids.items():
-            if said := live.heed(answers.get(id), self._batch.answers, now, self._every):
-                self._tell(said)
 
     def _judge(self, live: Live, now: float) -> list[News]:
         """A block that said that it closed is over; so is one that ended without a word, after its quarantine."""
@@ -388,6 +394,9 @@ class Fleet:
             self.close(name, grace)
 
     def leave(self) -> None:
-        """Let go of all blocks; they go on."""
+        """Let go of all blocks; they go on. What was asked of the batch system just now is given up."""
+        self._queues.give_up()
+        self._question.give_up()
         for live in self._live.values():
+            live.submitting = live.cancelling = None
             live.folder.close()

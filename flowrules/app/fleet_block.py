@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flowrules.app.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
-from flowrules.execute.batch.patience import Waiting
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
+from flowrules.ports import Waiting
 from flowrules.record.blockfiles import SUBMITTED
 from flowrules.record.messages import Begin, Closing, Damaged, Ended, Given, LogMessage, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
+
+if TYPE_CHECKING:
+    from flowrules.app.plain_log import Scribe
 
 SCRIPT: Final = "job.sh"
 """A block's job script."""
@@ -46,6 +49,7 @@ class Live:
         early: what it said before the driver began to listen.
         absent: in how many answers nothing was known of it, one after another, and since when.
         lost_since: when it was known to have ended, or vanished, without having said so.
+        scribe: writes the log of a block that has no runner; None where there is one.
     """
 
     folder: BlockFolder
@@ -70,6 +74,7 @@ class Live:
     absent: int = 0
     absent_since: float = 0.0
     lost_since: float | None = None
+    scribe: Scribe | None = None
 
     @property
     def name(self) -> str:

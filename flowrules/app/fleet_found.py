@@ -9,7 +9,7 @@ from typing import Final
 
 from flowrules.app.fleet_block import SCRIPT, Live
 from flowrules.model.dispatch import BlockPlan
-from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, submitted_id
+from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, forget_failed, submitted_id
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 
@@ -21,6 +21,7 @@ _LOOK_SECONDS: Final = 0.2
 
 def found_blocks(directory: str, epoch: int, look: Callable[[], None]) -> list[Live]:
     """Blocks that are not over, held for this driver; arguments as those of `BlockFolder.open`."""
+    forget_failed(directory, epoch)
     found = []
     for name in block_names(directory):
         path = block_path(directory, name)
@@ -32,6 +33,12 @@ def found_blocks(directory: str, epoch: int, look: Callable[[], None]) -> list[L
         folder = BlockFolder.open(path, epoch, look)
         id = submitted_id(path)
         live = Live(folder, BlockPlan(folder.spec.nodes, folder.spec.walltime), id, doubtful=not id)
+        if folder.spec.plain:
+            from flowrules.app.plain_log import Scribe
+
+            live.scribe = Scribe(folder, directory)
+            live.scribe.write()
+            folder.accepted = True  # it never reads what is said
         live.begun = folder.has_begun
         found.append(live)
     return found

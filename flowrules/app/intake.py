@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -25,10 +26,13 @@ class Intake:
 
     Attributes:
         known: ids of jobs that were handed over.
+        basis: how many of them are expected to take what they took last (`job`), what the record says of their rule
+            (`rule`), their walltime (`walltime`), or, with nothing known, a second (`nothing`).
     """
 
     def __init__(self, planned: Planned, sizer: Sizer | NodeSizer, retries: int, held: Held | None = None) -> None:
         self.known: set[int] = set()
+        self.basis: Counter[str] = Counter()
         self._sizer = sizer
         self._retries = retries
         self._history = planned.judge.history
@@ -36,6 +40,7 @@ class Intake:
         self._took: dict[int, float] = {}  # seconds of jobs that have run before
         self._held = held or {}
         self._groups: list[str | None] = []
+        self._sizes: dict[int, tuple[Need, float | None]] = {}
 
     def jobs(self, planned: Planned, book: Book) -> tuple[SchedJob, ...]:
         """Every job that will or may run, may be started, and was not handed over yet."""
@@ -50,6 +55,7 @@ class Intake:
             number = job.id
             self.known.add(number)
             need, limit = self._sized(planned, job, 1)
+            self.basis[self._basis(job, limit)] += 1
             jobs.append(
                 SchedJob(
                     id=number,
@@ -95,6 +101,13 @@ class Intake:
         size = self._size(planned, job) if self._expected.wants_size(rule) else None
         return self._expected.seconds(rule, limit, size)
 
+    def _basis(self, job: Job, limit: float | None) -> str:
+        if job.id in self._took:
+            return "job"
+        if self._expected.knows(job.rule.name):
+            return "rule"
+        return "nothing" if limit is None else "walltime"
+
     def _size(self, planned: Planned, job: Job) -> int | None:
         """Bytes of a job's inputs; None where one is not there yet."""
         stamps = [planned.judge.files.stat(path) for path in job.inputs]
@@ -110,13 +123,19 @@ class Intake:
 
     def _sized(self, planned: Planned, job: Job, attempt: int) -> tuple[Need, float | None]:
         """What a job occupies, and its declared walltime in seconds."""
+        known = self._sizes.get(job.rule.index)
+        if known is not None:
+            return known
         try:
             values = planned.commands.values(job, attempt, params=False)
         except FlowfileError:
             return self._sizer.clip(job, 1, {}), None
         limit = values.resources.get("walltime")
         need = self._sizer.clip(job, values.threads, values.resources)
-        return need, float(limit.amount) if isinstance(limit, Quantity) else None
+        sized = need, float(limit.amount) if isinstance(limit, Quantity) else None
+        if planned.commands.are_alike(job.rule):
+            self._sizes[job.rule.index] = sized
+        return sized
 
     def retries(self, planned: Planned, job: Job) -> int:
         """How many further attempts a failure of a job is given."""

@@ -16,6 +16,7 @@ from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
 from flowrules.model.dispatch import DispatchAction, DispatchEvent
 from flowrules.model.events import (
+    Ahead,
     Blocked,
     Check,
     Checked,
@@ -41,6 +42,9 @@ FULL_DISK_PAUSE = 5.0
 
 LATE_PAUSE = 0.2
 """Seconds between two looks for an output that has not appeared yet."""
+
+AHEAD_AGAIN = 100
+"""Jobs that must have ended before others are started ahead again, when one was not of the kind."""
 
 REPLAN_SHARE = 5.0
 """A DAG is derived again at once when nothing else can start, else after so many times the time it took last."""
@@ -79,6 +83,8 @@ class Loop:
         self._plans_on_the_way = 0
         self._asked: frozenset[str] = frozenset()
         self._finished = False
+        self._ahead = 0
+        self._ahead_from = 0
 
     def stop(self) -> None:
         """Ask the run to end: once, and running jobs end; twice, and they are killed. Safe in a signal handler."""
@@ -108,11 +114,9 @@ class Loop:
         """Handle what is known, then wait for something to happen."""
         while self._events and not self._finished:
             events, self._events = self._events, []
-            for event in events:
-                if isinstance(event, PlannedEvent):
-                    self._plans_on_the_way -= 1
-                for action in self._scheduler.advance(event):
-                    self._perform(action)
+            self._plans_on_the_way -= sum(isinstance(event, PlannedEvent) for event in events)
+            for action in self._scheduler.advance(*events):
+                self._perform(action)
             self._start_prepared()
             self._maybe_replan()
         if self._finished:
@@ -125,8 +129,8 @@ class Loop:
 
     def _patience(self) -> float:
         """Seconds to wait at most."""
-        waits = [self._observer.refresh_seconds, 1.0, LATE_PAUSE if self._late else None]
-        return min(w for w in waits if w is not None)
+        often = self._observer.refresh_seconds
+        return min(1.0 if often is None else often, LATE_PAUSE if self._late else 1.0)
 
     def _heed_stops(self) -> None:
         while self._told_stops < self._stops:
@@ -140,11 +144,6 @@ class Loop:
                 more = f": {running} will end, no new ones start (interrupt again to kill them)"
                 self._observer.message(f"stopping{more if self._running else ''}")
             self._events.append(StopAsked(time.monotonic(), kill))
-
-    def meanwhile(self) -> bool:
-        """To be called while something else is waited for; whether the user is to be heard first."""
-        self._keep_beating(time.monotonic())
-        return self._stops > self._told_stops
 
     def _keep_beating(self, now: float) -> None:
         if now - self._beat_at >= self._beat_seconds:
@@ -202,7 +201,10 @@ class Loop:
 
     def _perform(self, action: DispatchAction) -> None:
         if isinstance(action, Start):
-            self._prepare(action)
+            if action.ahead and not self._executor.ahead(self.book.plan.jobs[action.job].rule.name):
+                self._put_back(action.job)
+            else:
+                self._prepare(action)
         elif isinstance(action, Check):
             self._check(action.job)
         elif isinstance(action, Skipped):
@@ -219,8 +221,14 @@ class Loop:
             more = self._plans_on_the_way or (self._replan_wanted and not self._stops)
             self._finished = not more
 
+    def _put_back(self, job: int) -> None:
+        """A job was to be started before there is room for it, and may last."""
+        self._ahead, self._ahead_from = 0, len(self.result.done) + AHEAD_AGAIN
+        self._events.append(Ahead(time.monotonic(), 0, (job,)))
+
     def _prepare(self, start: Start) -> None:
         job = self.book.plan.jobs[start.job]
+        rule, label = job.rule, job.label
         reasons = self.book.plan.reasons[start.job]
         reason = str(reasons[0]) if reasons else ""
         try:
@@ -230,27 +238,18 @@ class Loop:
             message = self._workshop.message(self.planned, job, start.attempt, start.slot)
         except (FlowrulesError, OSError) as error:
             self._observer.job_ended(
-                JobEnded(job.id, job.label, job.rule.name, False, 1, error=text_of(error), attempt=start.attempt)
+                JobEnded(job.id, label, rule.name, False, 1, error=text_of(error), attempt=start.attempt)
             )
             self.result.failed.append(job.id)
             self._events.append(Ended(time.monotonic(), job.id, False, fatal=True))
             return
-        record = attempt.record
-        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(job.rule))
-        self._store.started(job.outputs, job.rule.name, record.wildcards, start.attempt, record.run)
+        record, command = attempt.record, attempt.order.command or f"{attempt.order.action.kind} of rule {rule.name}"
+        self._store.remember_text(record.code, self.planned.judge.fingerprints.code_text(rule))
+        self._store.started(job.outputs, rule.name, record.wildcards, start.attempt, record.run)
         self._to_start.append(attempt)
+        slot = start.slot
         self._observer.job_started(
-            JobStarted(
-                job.id,
-                job.label,
-                job.rule.name,
-                start.attempt,
-                start.slot.cores,
-                start.slot.gpus,
-                reason,
-                attempt.order.command or f"{attempt.order.action.kind} of rule {job.rule.name}",
-                message,
-            )
+            JobStarted(job.id, label, rule.name, start.attempt, slot.cores, slot.gpus, reason, command, message)
         )
 
     def _start_prepared(self) -> None:
@@ -310,6 +309,14 @@ class Loop:
             self._flush()
             for attempt, record in recorded:
                 self._conclude(attempt.job, attempt.order.attempt, record)
+            self._look_ahead(recorded[-1][0].order.rule)
+
+    def _look_ahead(self, rule: str) -> None:
+        """Where jobs last no time they are started before there is room, so that nobody waits for this loop."""
+        ahead = self._executor.ahead(rule)
+        if ahead != self._ahead and len(self.result.done) >= self._ahead_from:
+            self._ahead = ahead
+            self._events.append(Ahead(time.monotonic(), ahead))
 
     def _flush(self) -> None:
         """Has everything recorded in the file. While the disk is full nothing starts and nothing is concluded."""
@@ -326,8 +333,8 @@ class Loop:
     def _conclude(self, job: Job, number: int, record: Record) -> None:
         """What follows from an attempt of a job that ended."""
         ok = record.status == "done"
-        retries = self._intake.retries(self.planned, job)
-        will_retry = not ok and record.status != "killed" and number <= retries and not self._stops
+        will_retry = not (ok or record.status == "killed" or self._stops)
+        will_retry = will_retry and number <= self._intake.retries(self.planned, job)
         next_need = None
         if will_retry:
             try:

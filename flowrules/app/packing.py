@@ -17,8 +17,13 @@ from flowrules.schedule.queues import Taken, choose
 from flowrules.show.packing import ShownBlock
 
 
-def packed(planned: Planned, request: Request, profile: Profile) -> tuple[Packing, list[ShownBlock]]:
+def packed(
+    planned: Planned, request: Request, profile: Profile, basis: Counter[str] | None = None
+) -> tuple[Packing, list[ShownBlock]]:
     """How the jobs that will or may run would be packed, and which queue each block would go to.
+
+    Args:
+        basis: where given, what run times rest on (as `Intake.basis`) is added there.
 
     Raises:
         FlowfileError: a job asks for more than a node has.
@@ -26,6 +31,8 @@ def packed(planned: Planned, request: Request, profile: Profile) -> tuple[Packin
     """
     intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
     jobs = [job for job in intake.jobs(planned, Book(planned.plan)) if not job.local]
+    if basis is not None:
+        basis.update(intake.basis)
     max_jobs = request.batch.max_jobs if request.batch is not None else None
     packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
     shown = []

@@ -319,6 +319,7 @@ class Runner:
                 return
             for work, end in ended:
                 if work.task.last and end.record.status == "failed":
+                    self._block.tell_others(work.task.name)
                     self._close(f"{work.task.label} failed", now, grace=None)
                 self._forget(work, now)
                 self._do(self._desk.ended(now, work.task.name, ok=end.record.status == "done"))

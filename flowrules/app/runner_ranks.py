@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cached_property
 
-from flowrules.execute.agents import installed_flavour
 from flowrules.execute.launchers import Flavour
-from flowrules.execute.mpirun import Ranks, mpirun, places
+from flowrules.execute.mpirun import Place, Ranks, installed_flavour, mpirun, places
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.events import Slot
 
@@ -30,7 +29,7 @@ class Starter:
             return ""
         # a share of a node: Hydra's ranks have the job's own binding, the others do not start them as its children
         share = not task.need.nodes and self._flavour != "hydra"
-        found = ()
+        found: tuple[Place, ...] = ()
         if per_rank or share:
             found = places(slot.gpus, self._near, slot.cpus, ppn, gpus_per_rank=per_rank, threads=threads or None)
         ranks = Ranks(count, ppn, threads or max(1, slot.cores // (nodes * ppn)), self._spec.node.gpu_variable, found)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 from flowrules.app.hooks import run_hooks
 from flowrules.app.intake import Intake
 from flowrules.app.loop import Loop
+from flowrules.app.memory import Remembering
 from flowrules.app.parts import Result
 from flowrules.app.resources import sizer
-from flowrules.app.session import disk_of, load, plan
+from flowrules.app.session import disk_of, flowfile_of, load, plan
 from flowrules.app.setting import Setting
 from flowrules.app.settings import Request, RunSettings, Source
 from flowrules.app.temps import remove_leftovers
 from flowrules.app.touch import touch
+from flowrules.errors import FlowrulesError
 from flowrules.execute import machine
 from flowrules.execute.guard import start_guard, sweep
 from flowrules.execute.local import LocalExecutor
@@ -31,6 +33,7 @@ from flowrules.model.events import Capacity
 from flowrules.model.plan import Plan
 from flowrules.model.progress import RunSummary
 from flowrules.model.workflow import Workflow
+from flowrules.plan.build import Planned
 from flowrules.ports import Observer
 from flowrules.record.disk import STATE_FOLDER, Disk
 from flowrules.record.lock import HeldLock, acquire
@@ -38,11 +41,14 @@ from flowrules.record.owner import Owner
 from flowrules.record.store import Store
 from flowrules.schedule.core import Scheduler
 from flowrules.show.output import Output
+from flowrules.version import __version__
 
 if TYPE_CHECKING:
     from flowrules.app.batch import Campaign
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
+PLANS_PER_RUN = 50
+"""A run that took so many times what planning takes plans once more at its end, so that the next call need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +76,23 @@ def run(source: Source, request: Request, output: Output, form: str, *, verbose:
     from flowrules.show.observers import observer_for
 
     disk = disk_of(source)
-    workflow = load(source, disk)
+    remembering = Remembering(source, request, flowfile_of(source), disk)
+    workflow = load(source, remembering.files, remembering.environ)
     observer = observer_for(output, form, verbose=verbose, quiet=quiet, commands=request.run.print_commands)
     try:
-        return execute(workflow, request, disk, observer).status
+        return execute(workflow, request, disk, observer, remembering).status
     finally:
         observer.close()
 
 
-def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer) -> Run:
-    """Runs a loaded workflow in the working directory, which it holds meanwhile."""
+def execute(
+    workflow: Workflow, request: Request, disk: Disk, observer: Observer, remembering: Remembering | None = None
+) -> Run:
+    """Runs a loaded workflow in the working directory, which it holds meanwhile.
+
+    Args:
+        remembering: with which the workflow was loaded; None where plans are not to be remembered.
+    """
     begun = time.monotonic()
     if request.batch is not None:
         from flowrules.app.batch import settled
@@ -90,7 +103,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
         lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if request.batch is None and os.path.isdir(f"{STATE_FOLDER}/blocks"):
-            from flowrules.app.batch import refuse_beside_blocks
+            from flowrules.app.beside import refuse_beside_blocks
 
             refuse_beside_blocks()
         if lock.previous is not None and lock.previous.run:
@@ -100,7 +113,7 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
         for warning in store.warnings:
             observer.warn(warning)
         campaign = _campaign(request, lock, store, observer)
-        planned = plan(workflow, request, disk, store)
+        planned, planning = _plan(workflow, request, disk, store, remembering)
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)
@@ -116,7 +129,26 @@ def execute(workflow: Workflow, request: Request, disk: Disk, observer: Observer
             result = Result()
         done = Run(result, plan_in_the_end, time.monotonic() - begun)
         observer.finished(RunSummary(done.elapsed, result.interrupted, handed=result.handed))
+        worth_it = request.run.touch or done.elapsed > PLANS_PER_RUN * planning
+        if remembering is not None and result.done and done.status == DONE and not result.handed and worth_it:
+            with suppress(FlowrulesError):  # a file went away meanwhile: it is missed when it is needed
+                store.flush()
+                disk.refresh()
+                _plan(workflow, request, disk, store, remembering)
         return done
+
+
+def _plan(
+    workflow: Workflow, request: Request, disk: Disk, store: Store, remembering: Remembering | None
+) -> tuple[Planned, float]:
+    """The plan, remembered for the next call, and how many seconds it took."""
+    begun = time.monotonic()
+    if remembering is not None:
+        remembering.recall()
+    planned = plan(workflow, request, disk, store, remembering)
+    if remembering is not None:
+        remembering.keep(planned, workflow)
+    return planned, time.monotonic() - begun
 
 
 def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer) -> Campaign | None:
@@ -136,7 +168,9 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
     store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
     guard = start_guard(setting.run_id, [lock.fileno()])
     setting.stack.callback(guard.close)
-    executor = LocalExecutor(setting.run_id, grace=setting.request.run.grace)
+    settings = setting.request.run
+    cores = None if campaign is not None else settings.cores or machine.cores()
+    executor = LocalExecutor(setting.run_id, grace=settings.grace, cores=cores)
     setting.stack.callback(executor.close)
     loop: Loop
     if campaign is None:
@@ -145,7 +179,9 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
         from flowrules.app.batch import campaign_loop
 
         loop = campaign_loop(campaign, setting, executor)
-    store.begin_run(setting.run_id, time.time(), {"command": lock.owner.command, "host": lock.owner.host})
+    owner = lock.owner
+    info = {"command": owner.command, "host": owner.host, "user": owner.user, "version": __version__}
+    store.begin_run(setting.run_id, time.time(), info)
     run_hooks(workflow, "start", observer)
     with _signals(loop, executor):
         result = loop.run()
@@ -153,6 +189,7 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
     ok = not (result.failed or result.blocked or result.stranded or result.interrupted)
     run_hooks(workflow, "success" if ok else "error", observer)
     counts = {"done": len(result.done), "failed": len(result.failed), "blocked": len(result.blocked)}
+    counts |= {"left": len(result.stranded), "interrupted": int(result.interrupted)}
     store.end_run(setting.run_id, time.time(), counts)
     return result, loop.book.plan
 

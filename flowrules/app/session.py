@@ -6,18 +6,20 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from flowrules.app.book import Key
+from flowrules.app.memory import Remembering
 from flowrules.app.settings import Request, Source
 from flowrules.errors import Diagnostic, FlowfileError, UsageError, suggestion
-from flowrules.load.lower import load_workflow
-from flowrules.load.options import LoadOptions
-from flowrules.model.workflow import Workflow
-from flowrules.plan.build import Planned, make_plan
-from flowrules.plan.policy import CommandSettings
-from flowrules.ports import History
-from flowrules.record.confined import ConfinedDisk
 from flowrules.record.disk import Disk
+
+if TYPE_CHECKING:  # imported when they are needed: a call that finds nothing to do loads and plans nothing
+    from flowrules.app.book import Key
+    from flowrules.load.options import LoadOptions
+    from flowrules.model.workflow import Workflow
+    from flowrules.plan.build import Planned
+    from flowrules.plan.policy import CommandSettings
+    from flowrules.ports import FileView, History
 
 NAMES = ("Flowfile", "workflow/Flowfile")
 """Where a Flowfile is looked for."""
@@ -47,42 +49,64 @@ def disk_of(source: Source) -> Disk:
     """The disk of a call: all of it, or the workflow's folders where the workflow is not trusted."""
     if not source.untrusted:
         return Disk()
+    from flowrules.record.confined import ConfinedDisk
+
     return ConfinedDisk([".", os.path.dirname(flowfile_of(source)) or "."])
 
 
-def load(source: Source, disk: Disk) -> Workflow:
+def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ) -> Workflow:
     """The workflow of a call, checked.
 
     Raises:
         FlowfileError: with everything that is wrong with it.
     """
+    from flowrules.load.lower import load_workflow
+
     with without_gc():
-        return load_workflow(flowfile_of(source), disk, options_of(source))
+        return load_workflow(flowfile_of(source), disk, options_of(source, environ))
 
 
-def options_of(source: Source) -> LoadOptions:
+def options_of(source: Source, environ: Mapping[str, str] = os.environ) -> LoadOptions:
     """How a call wants its workflow read."""
     from flowrules.execute.helpers import import_module
+    from flowrules.load.options import LoadOptions
 
     return LoadOptions(
         config=source.config,
         configfiles=source.configfiles,
-        environ=os.environ,
+        environ=environ,
         import_module=import_module,
         no_python=source.no_python,
         untrusted=source.untrusted,
     )
 
 
-def plan(workflow: Workflow, request: Request, disk: Disk, history: History) -> Planned:
+def plan(
+    workflow: Workflow, request: Request, disk: Disk, history: History, remembering: Remembering | None = None
+) -> Planned:
     """What the request needs; see `flowrules.plan.build.make_plan`.
+
+    Args:
+        remembering: with which the workflow was loaded.
 
     Raises:
         FlowrulesError: as `make_plan`, or the call sets something for a rule that does not exist.
     """
+    from flowrules.plan.build import make_plan
+
     _check_rules(workflow, request.commands)
     with without_gc():
-        return make_plan(workflow, request.targets, disk, history, request.policy, request.commands)
+        recalled = remembering.recalled if remembering is not None else None
+        return make_plan(
+            workflow,
+            request.targets,
+            disk,
+            history,
+            request.policy,
+            request.commands,
+            remembering.files if remembering is not None else None,
+            recalled.restored if recalled is not None else None,
+        )
 
 
 def _check_rules(workflow: Workflow, commands: CommandSettings) -> None:
@@ -117,6 +141,7 @@ def without_gc() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()  # else the next collection goes through all of them
             gc.enable()
 
 

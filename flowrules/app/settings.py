@@ -63,6 +63,7 @@ class BatchSettings:
         submit: leave everything to blocks, and no driver.
         max_jobs: most jobs at once in all blocks; None for as many as fit.
         local_cores: most jobs at once beside the driver.
+        alone: what is handed over is left to itself, by `submit` or as scripts that are only written.
     """
 
     profile: str
@@ -72,6 +73,7 @@ class BatchSettings:
     max_jobs: int | None = None
     local_cores: int | None = None
     submit: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from flowrules.app.attempt import Workshop, outputs_of
 from flowrules.execute.actions import Preparer, Scratch
 from flowrules.execute.calls import call_launch
 from flowrules.execute.mpirun import MPIRUN
-from flowrules.model.block import Task
+from flowrules.model.block import Task, task_name
 from flowrules.model.events import Need, Slot
 from flowrules.model.job import Job
 from flowrules.model.quantity import Quantity
@@ -71,7 +71,7 @@ class TaskMaker:
             launch = self._preparers[folder].prepare(order)
         limit = values.resources.get("walltime")
         return Task(
-            name=f"{self._epoch}J{job.id}.{number}",
+            name=task_name(self._epoch, job.id, number),
             label=job.label,
             argv=launch.argv,
             outputs=outputs_of(job),

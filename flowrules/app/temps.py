@@ -23,12 +23,14 @@ class Temps:
         self._due: dict[str, None] = {}
         self._folders: set[str] = set()
         self._asked: set[str] = set()
+        self._any = False
 
     def learn(self, plan: Plan, active: Sequence[bool]) -> None:
         """Notes which active jobs need which temp files; called again when the DAG was derived again."""
         temp = {path for job in plan.jobs for path in temp_outputs(job)}
         if not temp:
             return
+        self._any = True
         self._folders = temp_folders(plan)
         self._asked = set(holders(plan.targets, self._folders))
         for job in plan.jobs:
@@ -41,6 +43,8 @@ class Temps:
     def settled(self, job: Job, *, made: bool) -> None:
         """A job needs its inputs no more; what it made and nobody needs is due as well."""
         self._settled.add(job.id)
+        if not self._any:
+            return
         for path in holders(job.inputs, self._folders):
             users = self._users.get(path)
             if users is not None:
@@ -55,6 +59,8 @@ class Temps:
 
     def sweep(self) -> list[str]:
         """Deletes what is due and was not asked for; returns it."""
+        if not self._due:
+            return []
         gone = [path for path in self._due if path not in self._asked]
         self._due.clear()
         for path in gone:

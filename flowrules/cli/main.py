@@ -21,11 +21,13 @@ INTERRUPTED, BUG = 130, 70
 COMMANDS = {
     "run": ("run", "Make targets: plan, then run what is needed (the default command)."),
     "dag": ("dag", "Draw the DAG of jobs, rules or files."),
+    "simulate": ("simulate", "Say what a campaign would take and cost, before it is submitted."),
     "status": ("status", "Show who drives here, how far it is, and what the blocks do."),
     "summary": ("look", "Show the state of every output."),
     "history": ("look", "Show what ran when, how long and why."),
     "why": ("look", "Explain why a file will be, was, or was not made."),
     "failures": ("look", "Show which jobs failed, grouped by how, and what to do."),
+    "report": ("report", "Write one HTML page of what ran: results, failures, use, cost."),
     "lint": ("edit", "Report mistakes and risky habits in a Flowfile."),
     "fmt": ("edit", "Lay out Flowfiles in the one style."),
     "init": ("edit", "Begin a new workflow in this folder."),

@@ -157,7 +157,8 @@ SECTIONS = {
     "--write-scripts",
     type=FOLDER,
     metavar="DIR",
-    help="With a batch profile: write the job scripts of the packing there, submit nothing.",
+    help="With a batch profile: write the job scripts of the packing there, submit nothing. With `--launcher parallel` they "
+    "are plain ones that need GNU Parallel and ssh, and nothing of flowrules.",
 )
 @click.option("--log", "log_file", type=FILE, metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])
@@ -172,8 +173,8 @@ def run_command(**options: Any) -> int:  # noqa: ANN401 - click hands over what 
     flowrules --profile polaris       in packed batch jobs (-n shows them)
     flowrules --profile polaris --sandbox    the same, tried on this machine
     """
-    scripts = options.pop("write_scripts")
     request = request_of(options)
+    scripts = options.pop("write_scripts")
     if scripts is not None and request.batch is None:
         raise UsageError("`--write-scripts` goes with `--profile`")
     out = output(options.pop("log_file"))
@@ -279,7 +280,8 @@ def batch_of(options: dict[str, Any]) -> BatchSettings | None:
         return None
     if "/" in profile and options["directory"] is not None:  # files of the call are looked for where the user stands
         profile = os.path.abspath(profile)
-    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit)
+    alone = submit or options.get("write_scripts") is not None
+    return BatchSettings(profile, sets, launcher, sandbox, options["jobs"], local_cores, submit, alone)
 
 
 def _triggers(text: str | None) -> frozenset[str]:

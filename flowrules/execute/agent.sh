@@ -1,15 +1,19 @@
 # The agent of a node: starts, ends and reports attempts for the runner, by lines on stdin and stdout. bash 4.4.
 #
 # The runner sends, through whatever launcher, one line of shell that becomes this text in a process marked with
-# FLOWRULES_BLOCK, FLOWRULES_RUN and FLOWRULES_AGENT. Then:
+# FLOWRULES_BLOCK, FLOWRULES_RUN and FLOWRULES_AGENT. Then messages, each after its length in four digits, as bash reads
+# a line byte by byte and so many bytes at once:
 #
-#     stdin    run TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
-#              file TASK PATH    the same, with WORDS in a file
-#              kill TASK         TERM to its group, KILL after the grace, and a search for what left the group
-#              tick              the lease goes on
-#              bye GRACE         end everything, say `reaped`, leave
+#     stdin    run LANE TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
+#              file LANE TASK PATH    the same, with WORDS in a file
+#              kill TASK              TERM to its group, KILL after the grace, and a search for what left the group
+#              tick                   the lease goes on
+#              bye GRACE              end everything, say `reaped`, leave
 #     stdout   NONCE ready HOST BOOT CPUS MEMORY | alive | end … | note TEXT | fail TEXT | reaped COUNT
 #              NONCE end TASK STATUS STARTED ENDED CPU MEMORY FLAGS      times in microseconds, memory in kB
+#
+# A lane is a shell that is kept: it makes one attempt after the other, which the runner gives it when it is free. It runs
+# no text of a job, so nothing goes over from one to the next.
 #
 # Every line is one write of at most 2 kB. Descriptor 9 is the runner, 8 the node's log, 7 the guard, 4 Hydra; jobs have
 # none of them.
@@ -66,20 +70,13 @@ fr_find_cpus() { # fr_cpu_list, fr_able: hardware threads that jobs can be bound
   done
 }
 
-fr_free_lane() { # fr_lane: the first number that no attempt uses; the one found there before, if any, is settled
-  for ((fr_lane = 0; ; fr_lane++)); do
-    fr_settle "$fr_lane" && return
-  done
-}
-
-fr_settle() { # whether lane $1 is free; tells of an attempt whose own process was killed
+fr_settle() { # tells of the attempt in lane $1 if the shell of the lane was killed
   local pid=${fr_pids[$1]-}
-  [[ $pid ]] || return 0
-  [[ ! -d /proc/$pid ]] || return 1
+  [[ $pid && ! -d /proc/$pid ]] || return 0
   fr_pids[$1]=
-  if ! wait "$pid" 2>/dev/null; then
-    (fr_gone "$1") & # the log of the node may hang, and this process must not
-  fi
+  wait "$pid" 2>/dev/null || :
+  (fr_gone "$1") & # the log of the node may hang, and this process must not
+  fr_tasks[$1]=
 }
 
 fr_gone() { # ends what is left of the attempt in lane $1, whose own process was killed, and tells of it
@@ -89,22 +86,42 @@ fr_gone() { # ends what is left of the attempt in lane $1, whose own process was
   fr_report "$fr_task" 137 "${fr_began[$1]}" "$fr_t" 0 0 gone
 }
 
-fr_start() { # fr_start run|file TASK WORDS
-  fr_free_lane
+fr_start() { # LANE TASK run|file WORDS
+  fr_settle "$1"
   fr_now
-  fr_tasks[$fr_lane]=$2 fr_began[$fr_lane]=$fr_t
-  fr_begin "$fr_lane" "$2" "$1" "$3"
+  fr_tasks[$1]=$2 fr_began[$1]=$fr_t
+  fr_begin "$@"
 }
 
-# What relay.sh does otherwise: how the process of an attempt is made (and fr_settle), and what goes with it.
+# What relay.sh does otherwise: which process makes an attempt (and fr_settle), and what goes with it.
 
 fr_begin() { # LANE TASK run|file WORDS
-  (fr_attempt "$@") &
-  fr_pids[$1]=$!
+  local fd=${fr_pipes[$1]-} text="$3 $2 $4"
+  if [[ ! ${fr_pids[$1]-} ]]; then
+    [[ ! $fd ]] || exec {fd}>&- # what nobody read of it is of an attempt whose end was told
+    exec {fd}<> <(:)
+    fr_pipes[$1]=$fd
+    (fr_lane "$1") <&"$fd" &
+    fr_pids[$1]=$!
+  fi
+  printf '%04d%s' "${#text}" "$text" >&"$fd"
+}
+
+fr_lane() { # LANE; the life of its shell
+  local fd size text words
+  trap fr_stop USR1
+  for fd in "${fr_pipes[@]}" 4 7; do exec {fd}>&-; done
+  while IFS= read -r -N 4 size && IFS= read -r -N "$((10#$size))" text; do
+    words=${text#* }
+    fr_attempt "$1" "${words%% *}" "${text%% *}" "${words#* }"
+  done
+}
+
+fr_poke() { # LANE TASK: has the process that makes the attempt look at what it is asked
+  kill -USR1 "${fr_pids[$1]}" 2>/dev/null
 }
 
 fr_prepare() { :; } # before the agent is ready
-fr_listen() { :; }  # LANE TASK; in the process of an attempt, when it can be asked to end
 fr_beat() { :; }    # once a second
 fr_finish() { :; }  # when no attempt runs any more
 
@@ -112,35 +129,34 @@ fr_kill() { # asks the process of attempt $1 to end it; what is asked before it 
   local lane
   for lane in "${!fr_tasks[@]}"; do
     [[ ${fr_tasks[lane]} == "$1" ]] || continue
-    fr_settle "$lane" && continue
     printf '%s\n' "$fr_grace" >"$fr_dir/k.$1"
     fr_killing[$1]=$lane
-    kill -USR1 "${fr_pids[lane]}" 2>/dev/null
+    fr_poke "$lane" "$1"
   done
 }
 
 fr_look() { # once a second: attempts that are being killed are asked again, so that KILL follows TERM
-  local task lane busy
+  local task lane
+  for lane in "${!fr_tasks[@]}"; do fr_settle "$lane"; done
   for task in "${!fr_killing[@]}"; do
     lane=${fr_killing[$task]}
-    if [[ ${fr_tasks[lane]} == "$task" ]] && ! fr_settle "$lane"; then
-      kill -USR1 "${fr_pids[lane]}" 2>/dev/null
+    if [[ ${fr_tasks[lane]} == "$task" && -s $fr_dir/k.$task ]]; then # else it is over
+      fr_poke "$lane" "$task"
     else
       unset "fr_killing[$task]"
       rm -f -- "$fr_dir/k.$task"
     fi
   done
-  for lane in "${!fr_pids[@]}"; do fr_settle "$lane" || busy=1; done
   fr_beat
-  [[ $busy ]] # whether any attempt runs
+  ((${#fr_killing[@]} > 0))
 }
 
 fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left, says so, and ends
   local lane tries=0
   trap '' HUP INT TERM
   fr_grace=$1
-  for lane in "${!fr_pids[@]}"; do [[ ! ${fr_pids[lane]} ]] || fr_kill "${fr_tasks[lane]}"; done
-  while ((tries++ < fr_grace / 100000 + 100)) && fr_look; do fr_nap 0.1; done
+  for lane in "${!fr_tasks[@]}"; do [[ ! ${fr_tasks[lane]} ]] || fr_kill "${fr_tasks[lane]}"; done
+  while ((tries++ < fr_grace / 20000 + 500)) && fr_look; do fr_nap 0.02; done
   fr_finish
   if fr_sweep fr_is_ours 2; then
     printf 'bye\n' >&7
@@ -150,34 +166,42 @@ fr_leave() { # fr_leave GRACE: ends all attempts and then whatever else is left,
 }
 
 fr_serve() { # the life of the agent; fr_leave ends it
-  local line part='' status heard looked=0
-  trap 'fr_leave 0' HUP INT TERM
-  trap '' USR1 # meant for attempts, which may not listen yet
+  local text size status heard looked=0
+  # not in the trap: while it runs children are not taken, and seem to live until the grace is over
+  fr_ended=
+  trap 'fr_ended=1' HUP INT TERM
+  trap '' USR1 # meant for lanes
   fr_up
   heard=$fr_up
   while :; do
-    IFS= read -r -t 1 line
+    # one byte only: when time is up, bash loses what it has read and not yet looked at to whatever is read next
+    IFS= read -r -t 1 -N 1 text
     status=$?
+    [[ ! $fr_ended ]] || fr_leave 0
     fr_up
     ((fr_up == looked)) || fr_look || :
     looked=$fr_up
-    if ((status > 128)); then
-      part+=$line # what came of a line before the second was over
-      ((fr_up - heard < fr_lease)) || fr_leave 0
-      continue
+    if [[ $text ]]; then
+      IFS= read -r -t "$fr_lease" -N 3 size && IFS= read -r -t "$fr_lease" -N "$((10#$text$size))" text || fr_leave 0
+      heard=$fr_up
+      fr_obey "$text"
+    else
+      ((status > 128 && fr_up - heard < fr_lease)) || fr_leave 0
     fi
-    ((status == 0)) || fr_leave 0
-    line=$part$line part= heard=$fr_up
-    case $line in
-      "run "* | "file "*)
-        status=${line%% *} line=${line#* }
-        fr_start "$status" "${line%% *}" "${line#* }"
-        ;;
-      "kill "*) fr_kill "${line#* }" ;;
-      tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
-      "bye "*) fr_leave "${line#* }" ;;
-    esac
   done
+}
+
+fr_obey() { # a message
+  set -- "${1%% *}" "${1#* }"
+  case $1 in
+    run | file)
+      local lane=${2%% *} rest=${2#* }
+      fr_start "$lane" "${rest%% *}" "$1" "${rest#* }"
+      ;;
+    kill) fr_kill "$2" ;;
+    tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
+    bye) fr_leave "$2" ;;
+  esac
 }
 
 fr_fail() {
@@ -202,7 +226,10 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   exec 9>&1 1>&2
   ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fr_fail "bash $BASH_VERSION is older than 4.4"
   fr_close_others
-  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS # those of this agent
+  # those of this agent, as a rank or a step of its own
+  unset "${!PMI_@}" "${!PMIX_@}" "${!PALS_@}" "${!HYDI_@}" MPI_LOCALRANKID MPI_LOCALNRANKS
+  unset "${!SLURM_STEP@}" "${!SLURM_SRUN_@}" "${!SLURM_CPU_BIND@}" SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_GTIDS \
+    SLURM_NTASKS SLURM_NPROCS SLURM_NNODES SLURM_TASKS_PER_NODE SLURM_NTASKS_PER_NODE SLURM_TASK_PID
   unset SSH_CLIENT SSH2_CLIENT # by which each bash of a job might think that it should read ~/.bashrc
   fr_chain=${FLOWRULES_ATTEMPT:+$FLOWRULES_ATTEMPT:}
   local marks=("$FLOWRULES_BLOCK" "$FLOWRULES_RUN" "$FLOWRULES_AGENT")
@@ -229,7 +256,7 @@ fr_main() { # NONCE AGENT MARK LEASE GRACE FOLDER DIRECTORY CPUS WORKER_INIT
   export FLOWRULES_BLOCK=${marks[0]} FLOWRULES_RUN=${marks[1]} FLOWRULES_AGENT=${marks[2]}
   mkdir -m 700 "$fr_dir/w" && export FLOWRULES_WARM=$fr_dir/w # where calls meet the processes that make them
   unset FLOWRULES_ATTEMPT
-  declare -ga fr_pids=() fr_tasks=() fr_began=()
+  declare -ga fr_pids=() fr_pipes=() fr_tasks=() fr_began=()
   declare -gA fr_killing=()
   fr_find_cpus
   fr_prepare
@@ -246,7 +273,7 @@ fr_guarded() { # starts the guard, in a session of its own so that what ends thi
   read -r text <"/proc/$$/stat"
   set -- ${text##*) }
   fr_session=$4
-  text=$(declare -f fr_watch fr_sample fr_sweep fr_marks fr_is_ours fr_nap)
+  text=$(declare -f fr_watch fr_sample fr_sweep fr_processes fr_marks fr_is_ours fr_nap)
   text+="; fr_mark=$fr_mark fr_agent=$fr_agent fr_session=$fr_session fr_guard=0 fr_dir=$fr_dir; fr_watch"
   exec 7> >(
     exec 1>/dev/null 2>&1 4>&- 9>&- {fr_idle}>&-

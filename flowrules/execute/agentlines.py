@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flowrules.execute.launchers import numbers
 from flowrules.model.agent import NodeNote, NodeReady, TaskEnded
 
@@ -12,28 +14,44 @@ _ERRORS = {
     "log": "its log could not be opened",
     "words": "the file with its command did not appear on the node",
     "gone": "the process that watched it was killed",
+    # of plain scripts, which look at outputs themselves
+    "limit": "",
+    "refused": "it could not be started, see its log",
+    "beside": "its log or benchmark file could not be written",
+    "missing": "the output `{}` was not made",
+    "file": "the output `{}` is a file, but it is declared as `directory()`",
+    "folder": 'the output `{}` is a folder: declare it `directory("…")`',
+    "odd": "the output `{}` is neither a file nor a folder",
+    "empty": "the output `{}` is empty, but `ensure(…, non_empty=true)` asks for content",
+    "sum": "the output `{}` has not the SHA-256 that `ensure(…, sha256=…)` asks for",
 }
 
 
-def ended(node: str, words: list[str]) -> TaskEnded | None:
-    """The end of an attempt from the words after `end`; None where they are not whole."""
+def ended(node: str, words: list[str], outputs: Sequence[str] = ()) -> TaskEnded | None:
+    """The end of an attempt from the words after `end`; None where they are not whole.
+
+    Args:
+        outputs: its outputs, where the words may name one by its number.
+    """
     try:
         task, status, started, ended_at, cpu, memory, flag = words
+        flag, _, output = flag.partition(".")
         if flag not in _ERRORS:
             return None
+        error = _ERRORS[flag].format(outputs[int(output)]) if output else _ERRORS[flag]
         code = int(status)
         return TaskEnded(
             task,
             node,
             128 - code if 128 < code <= 128 + 64 else code,
-            _ERRORS[flag],
+            error,
             int(started) / 1e6,
             int(ended_at) / 1e6,
             int(cpu) / 1e6,
             int(memory) * 1024,
             flag == "killed",
         )
-    except ValueError:
+    except (ValueError, IndexError):
         return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import resource
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,10 @@ from importlib.resources import files
 from flowrules.execute import agentlines, launchers
 from flowrules.execute.feeder import Feeder
 from flowrules.execute.guard import Guard, start_guard
-from flowrules.execute.launchers import Flavour
+from flowrules.execute.lanes import Lanes
+from flowrules.execute.launchers import Flavour, message
 from flowrules.execute.link import Link
+from flowrules.execute.mpirun import installed_flavour
 from flowrules.execute.processes import ATTEMPT, RUN, chained
 from flowrules.execute.reactor import Reactor
 from flowrules.model.agent import AgentEvent, NodeLost, TaskEnded
@@ -25,6 +26,8 @@ from flowrules.model.block import BlockSpec
 
 BLOCK = "FLOWRULES_BLOCK"
 AGENT = "FLOWRULES_AGENT"
+_BATCH_JOB = ("PBS_JOBID", "PBS_NODEFILE", "SLURM_JOB_ID", "SLURM_CONF")
+"""By what `mpiexec` and `srun` of a job know the batch job they are in; ssh does not take them along."""
 _HARD = 15.0
 """Seconds beyond the grace that agents have to end everything and say so."""
 _TAIL = 400
@@ -40,7 +43,7 @@ class _Node:
         reaped: nothing of ours is known to live there.
         leaving: the block ends.
         said: the last line that was not the agent's.
-        tasks: those that were started and whose end is not known.
+        tasks: those that were started and whose end is not known, with their lanes.
     """
 
     name: str
@@ -51,7 +54,8 @@ class _Node:
     leaving: bool = False
     said: str = ""
     since: float = 0.0
-    tasks: set[str] = field(default_factory=set)
+    tasks: dict[str, int] = field(default_factory=dict)
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 class Agents:
@@ -153,25 +157,24 @@ class Agents:
         if there.link is None or not there.ready or there.leaving or task in self._where:
             raise ValueError(f"`{task}` cannot be started on `{node}`")
         sweep = bool(self._spec.node.gpu_variable) and self._spec.node.gpu_variable in env
-        words = launchers.task_words(argv, env, log, cpus, sweep=sweep)
-        line = f"run {task} {words}\n"
-        if len(line) > launchers.LINE_LIMIT:
+        how, words = "run", launchers.task_words(argv, env, log, cpus, sweep=sweep)
+        if len(words) > launchers.LINE_LIMIT:
             path = self._words_file(task)
             self._filed.add(task)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(fd, "w", encoding="ascii") as file:
                 file.write(words + "\n")
-            line = f"file {task} {launchers.quoted(path)}\n"
-        there.tasks.add(task)
+            how, words = "file", launchers.quoted(path)
+        lane = there.tasks[task] = there.lanes.take(launchers.ranges(cpus))
         there.reaped = False
         self._where[task] = there
-        there.link.send(line.encode("ascii"))
+        there.link.send(message(f"{how} {lane} {task} {words}"))
 
     def kill(self, task: str) -> None:
         """End an attempt: TERM, KILL after the grace, and a search for what hid. Nothing if it has ended."""
         node = self._where.get(task)
         if node is not None and node.link is not None:
-            node.link.send(f"kill {task}\n".encode("ascii"))
+            node.link.send(message(f"kill {task}"))
 
     def restart(self, node: str) -> None:
         """Start the agent of a lost node anew. Its `NodeReady` proves that nothing of the earlier one lives there."""
@@ -221,7 +224,7 @@ class Agents:
         for node in self._nodes.values():
             node.leaving = True
             if node.link is not None and node.ready:
-                node.link.send(f"bye {round(grace * 1e6)}\n".encode("ascii"))
+                node.link.send(message(f"bye {round(grace * 1e6)}"))
             else:
                 self._drop(node)
         end = time.monotonic() + grace + _HARD
@@ -276,6 +279,9 @@ class Agents:
         texts = (self._run, spec.directory, str(max(1, spec.node.cpus)), spec.worker_init)
         marks = {BLOCK: chained(BLOCK, self.mark), RUN: chained(RUN, self.mark), AGENT: chained(AGENT, agent)}
         marks[ATTEMPT] = os.environ.get(ATTEMPT, "")
+        marks.update((name, os.environ[name]) for name in _BATCH_JOB if name in os.environ)
+        if "SLURM_JOB_ID" in marks:  # an agent may be a step, and what a job starts by srun would wait for its end
+            marks["SLURM_OVERLAP"] = "1"
         arguments = (spec.nonce, agent, self.mark, *times, *texts)
         here = self._files if spec.launcher == "local" else None
         return launchers.bootstrap(self._text, arguments, marks, files=here)
@@ -295,6 +301,7 @@ class Agents:
             self._collect(node)
             node.ready = node.reaped = True
             node.tasks.clear()
+            node.lanes = Lanes()
             self._events.append(ready)
         elif kind == "reaped":
             node.reaped = True
@@ -316,7 +323,7 @@ class Agents:
     def _end(self, node: _Node, end: TaskEnded) -> None:
         if end.task not in node.tasks or self._where.get(end.task, node) is not node:
             return
-        node.tasks.discard(end.task)
+        node.lanes.give(node.tasks.pop(end.task))
         self._where.pop(end.task, None)
         if end.task in self._filed:
             self._filed.discard(end.task)
@@ -380,21 +387,3 @@ def _agent_text(launcher: str) -> str:
     return "\n".join(
         [*(files("flowrules.execute").joinpath(name).read_text("utf-8") for name in names), 'fr_main "$@"']
     )
-
-
-def installed_flavour() -> Flavour:
-    """Whose `mpiexec` is on the PATH; where there is none but `srun`, Slurm's.
-
-    Raises:
-        ValueError: none, or one that is not known.
-    """
-    for name in ("mpiexec", "srun"):
-        try:
-            done = subprocess.run([name, "--version"], capture_output=True, text=True, timeout=60.0, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        flavour = launchers.flavour_of(done.stdout + done.stderr)
-        if flavour is None:
-            raise ValueError(f"`{name}` is of a kind that is not known")
-        return flavour
-    raise ValueError("there is no `mpiexec`")

@@ -29,7 +29,9 @@ class Attempt:
     Attributes:
         pid: its process group; 0 while that is not known.
         files: private files to be removed after it.
-        warm: the warm process that carries it out; ``in_slot`` if that is a shell.
+        warm: the warm process that carries it out; ``in_slot`` if that is a shell; number: of what it is asked.
+        waits: it stands behind another one that this process is at.
+        cores: those it occupies.
         stopped: it was killed on request.
         deadline: monotonic time at which its state asks for something.
         gone: its first process has ended.
@@ -42,6 +44,9 @@ class Attempt:
     files: tuple[str, ...] = ()
     warm: Warm | None = None
     in_slot: bool = False
+    number: int = 0
+    waits: bool = False
+    cores: int = 0
     state: State = State.RUNNING
     stopped: bool = False
     deadline: float = 0.0
@@ -73,6 +78,17 @@ def open_log(order: Order) -> int:
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise CannotStart(f"the log cannot be written: {why}") from error
+
+
+def why_no_log(order: Order) -> str:
+    """Why something else could not open the log of an order, in the words of `open_log`."""
+    try:
+        log = open_log(order)
+    except CannotStart as error:
+        return str(error)
+    if log >= 0:
+        os.close(log)
+    return "the log cannot be written: it could not be opened"
 
 
 def remove(files: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-# One attempt, in a process of its own: starts it, ends it when asked to, cleans up after it, tells of its end.
+# One attempt, in the shell of its lane: starts it, ends it when asked to, cleans up after it, tells of its end.
 #
 # First what it shares with the agent (agent.sh, which follows) and its guard: clocks, and finding processes by the marks
 # in their environment. Names begin with fr_, as worker_init and we share one shell.
@@ -53,16 +53,15 @@ fr_precedes() { # whether a chain $1 has a name like $2 (NAME.NUMBER) with a low
   [[ $x != *[!0-9]* && $x ]] && ((10#$x < 10#${2##*.}))
 }
 
-# Kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die. What the kernel
-# knew of before file $3 was written is passed over unread, which on a node with many processes is most of the cost.
+# Kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die. Where process
+# $3 is given, it is no more than 2 s old, and what is looked for was started after it.
 fr_sweep() {
   local p found clean=0 look
   local -A killed=()
   for ((look = 0; clean < $2 && look < 200; look++)); do
     found=
-    for p in /proc/[0-9]*; do
-      [[ ${3-} && $3 -nt $p ]] && continue
-      p=${p#/proc/}
+    fr_processes "${3-}"
+    for p in "${fr_seen[@]}"; do
       ((p == $$ || p == BASHPID || p == fr_guard)) && continue
       fr_marks "$p" && "$1" || continue
       kill -KILL "$p" 2>/dev/null && found=1 killed[$p]=1
@@ -72,6 +71,20 @@ fr_sweep() {
   done
   fr_swept=${#killed[@]}
   ((clean >= $2))
+}
+
+fr_processes() { # fr_seen: numbers of all processes; or of those after $1, where so few are that it is quicker
+  local p last
+  fr_seen=()
+  if [[ $1 ]]; then
+    read -r _ _ _ _ last </proc/loadavg # the number that was given last; lower than $1 when they began anew
+    if ((last >= $1 && last < $1 + 100)); then
+      for ((p = $1 + 1; p <= last; p++)); do [[ ! -d /proc/$p ]] || fr_seen+=("$p"); done
+      return
+    fi
+  fi
+  fr_seen=(/proc/[0-9]*)
+  fr_seen=("${fr_seen[@]#/proc/}")
 }
 
 fr_group_lives() { # whether group $1 has a process that is not dead; zombies that nobody takes do not count
@@ -87,10 +100,12 @@ fr_group_lives() { # whether group $1 has a process that is not dead; zombies th
   return 1
 }
 
-fr_stop() { # in an attempt's own process: first TERM, and KILL when called again after the grace
-  fr_told=1
-  [[ $fr_job ]] || { fr_early=1; return; }
+fr_stop() { # asked to end the attempt: first TERM, and KILL when called again after the grace
   local grace
+  fr_told=1
+  [[ ! $fr_over ]] || { fr_forget; return; }
+  [[ $fr_job ]] || { fr_early=1; return; }
+  [[ -s $fr_dir/k.$fr_task ]] || return # an earlier one of this lane was meant
   read -r grace <"$fr_dir/k.$fr_task"
   fr_now
   if [[ ! $fr_limit ]]; then
@@ -103,6 +118,10 @@ fr_stop() { # in an attempt's own process: first TERM, and KILL when called agai
   ((fr_t < fr_limit)) || kill -KILL -- "-$fr_job" 2>/dev/null
 }
 
+fr_forget() { # the attempt is over: that it was to be ended is settled
+  [[ ! -s $fr_dir/k.$fr_task ]] || : >"$fr_dir/k.$fr_task"
+}
+
 fr_words() { # the words of a file that may take a moment to be seen from this node
   local path try
   eval "path=$1"
@@ -113,37 +132,37 @@ fr_words() { # the words of a file that may take a moment to be seen from this n
   return 1
 }
 
-fr_exec() { # log's descriptor is 6; the last thing this process does as a shell
-  local cpus=$1 count=$2
-  shift 2
+fr_exec() { # VARIABLES WORDS; log's descriptor is 6; the last thing this process does as a shell
+  local count=$1
+  shift
+  trap - HUP INT TERM USR2 # what a plain script ignores, a job must not
   exec 0</dev/null 1>&6 2>&6 4>&- 6>&- 8>&- 9>&- {fr_idle}>&-
   export FLOWRULES_ATTEMPT=$fr_chain$fr_task
   while ((count-- > 0)); do
     export -- "$1"
     shift
   done
-  if [[ $cpus ]]; then exec taskset -c "$cpus" "$@"; else exec -- "$@"; fi
+  if [[ $fr_bound != "$fr_here" ]]; then exec taskset -c "${fr_bound:-$fr_cpu_list}" "$@"; else exec -- "$@"; fi
 }
 
-fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line, in a process of its own
-  local lane=$1 status=126 flags='' kb=0 sweep=''
-  fr_task=$2 fr_text=$4 fr_job='' fr_limit='' fr_early=''
-  trap fr_stop USR1
-  fr_listen "$1" "$2"
-  exec 7>&-
-  [[ -e $fr_dir/k.$fr_task ]] && fr_early=1
+fr_over=1 # whether the attempt of this lane has ended, or there was none yet
+
+fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line
+  local lane=$1 status=126 flags='' cpu kb=0 sweep='' began ended
+  fr_text=$4 fr_job='' fr_limit='' fr_early=''
+  fr_task=$2 fr_over=''
+  [[ -s $fr_dir/k.$fr_task ]] && fr_early=1
   [[ $3 == run ]] || fr_words "$4" || { flags=words fr_text=; }
   eval "set -- $fr_text"
   sweep=${3-}
   [[ $flags ]] || { exec 6>>"$1"; } 2>/dev/null || flags=log
   fr_bind "${2-}"
   [[ $sweep ]] && fr_make_room "$@"
-  [[ ! $sweep ]] || : >"$fr_dir/s.$lane"
   fr_now
-  local began=$fr_t ended
+  began=$fr_t
   if [[ ! $flags ]]; then
     set -m
-    (fr_exec "$fr_bound" "${@:4}") &
+    (fr_exec "${@:4}") &
     fr_job=$!
     set +m
     exec 6>&-
@@ -154,23 +173,35 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
   fr_now
   ended=$fr_t
   fr_times "$lane"
-  [[ $fr_job ]] && fr_clean
+  cpu=$((fr_cpu - fr_before)) fr_before=$fr_cpu
+  if [[ $fr_job ]]; then fr_clean; fi
   ((ended - began < 2000000)) || fr_memory
   fr_warm
-  fr_report "$fr_task" "$status" "$began" "$ended" "$((fr_cpu - fr_before))" "$kb" "${flags:--}"
+  fr_report "$fr_task" "$status" "$began" "$ended" "$cpu" "$kb" "${flags:--}"
+  fr_job='' fr_over=1
+  fr_forget
 }
 
-fr_bind() { # fr_bound: list $1, or nothing where the node has none of these hardware threads, which is told once
+# fr_bound: list $1, or nothing where the node has none of these hardware threads, which is told once. The shell of a lane
+# binds itself as its first attempt wants it (fr_here): all that follow and want the same need no taskset to start them.
+fr_bind() {
   local part cpu
   fr_bound=
   for part in ${1//,/ }; do
     for ((cpu = ${part%-*}; cpu <= ${part#*-}; cpu++)); do
-      [[ ${fr_able[cpu]-} ]] && fr_bound=$1 && return
+      [[ ! ${fr_able[cpu]-} ]] || { fr_bound=$1; break 2; }
     done
   done
-  [[ ! $1 || -e $fr_dir/unbound ]] && return
-  : >"$fr_dir/unbound"
-  printf '%s note unbound %s\n' "$fr_nonce" "$1" >&9
+  if [[ $1 && ! $fr_bound && ! -e $fr_dir/unbound ]]; then
+    : >"$fr_dir/unbound"
+    printf '%s note unbound %s\n' "$fr_nonce" "$1" >&9
+  fi
+  [[ ! ${fr_here+known} ]] || return 0
+  fr_here=$fr_bound
+  [[ $fr_here ]] || return 0
+  taskset -cp "$fr_here" "$BASHPID" >/dev/null 2>&1 || fr_here=
+  fr_times "$lane"
+  fr_before=$fr_cpu
 }
 
 fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do that themselves (warmcall.py)
@@ -203,7 +234,7 @@ fr_await() { # fr_status: how process $1 ended; a wait that fr_stop cut short (1
   done 2>/dev/null
 }
 
-fr_before=0 # what processes had used that are not of the job
+fr_before=0 # what children of this process had used before the attempt
 
 fr_times() { # fr_cpu: microseconds of the ended children of this process, from lines such as 0m0.003s 1m2.500s
   local x s cpu
@@ -222,10 +253,10 @@ fr_memory() { # the peak that the guard saw
 }
 
 fr_warm() { # what a call used in a warm worker (warmcall.py), which is no child of this process
-  local cpu memory
-  { read -r cpu memory <"$fr_dir/w/u.$fr_job"; } 2>/dev/null || return 0
+  local used memory
+  { read -r used memory <"$fr_dir/w/u.$fr_job"; } 2>/dev/null || return 0
   : >"$fr_dir/w/u.$fr_job"
-  fr_cpu=$((fr_cpu + cpu))
+  cpu=$((cpu + used))
   ((memory < kb)) || kb=$memory
 }
 
@@ -246,7 +277,8 @@ fr_clean() { # after the first process of a job has ended: what it left
     fr_sweep fr_is_task 2 || :
     flags=killed
   elif [[ $sweep ]]; then
-    fr_sweep fr_is_task 1 "$fr_dir/s.$lane" || :
+    ((ended - began < 2000000)) && sweep=$fr_job || sweep=
+    fr_sweep fr_is_task 1 "$sweep" || :
     ((fr_swept == 0)) || flags=left
   fi
 }

@@ -50,7 +50,7 @@ def call_request(
     if len(request) >= LONGEST_REQUEST:
         files = (scratch.write(f"J{order.job}.{order.attempt}.call", request),)
         request = as_json({"file": files[0]})
-    return request + b"\n", files
+    return b"%8d%b" % (len(request), request), files
 
 
 def call_launch(order: Order, action: CallAction, python: str, scratch: Scratch) -> Launch:

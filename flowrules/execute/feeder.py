@@ -11,7 +11,9 @@ import threading
 import time
 from contextlib import suppress
 
-_TICK = b"tick\n"
+from flowrules.execute.launchers import message
+
+_TICK = message("tick")
 _PATIENCE = 4096
 """Bytes that may wait for an agent before it is no longer sent ticks: one that does not read needs none."""
 

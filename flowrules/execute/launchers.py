@@ -13,7 +13,7 @@ SHELL = ("bash", "--norc", "--noprofile", "-s")
 """What a launcher starts on a node; all else comes through its stdin, so a node needs nothing of ours."""
 
 LINE_LIMIT = 2000
-"""Bytes of a line between runner and agent; what is longer goes by file."""
+"""Bytes of a message to an agent; what is longer goes by file."""
 
 _SSH = (
     *("ssh", "-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", "-o", "ConnectTimeout=30"),
@@ -81,6 +81,11 @@ def bootstrap(text: str, arguments: Sequence[str], marks: Mapping[str, str], *, 
     limit = "" if files is None else f"ulimit -S -n {files} 2>/dev/null; "
     shell = " ".join(("bash", "--norc", "--noprofile", "-c", quoted(text), "flowrules-agent"))
     return f"{limit}export {marked}; exec {shell} {' '.join(map(quoted, arguments))}\n".encode("ascii")
+
+
+def message(text: str) -> bytes:
+    """What is sent to an agent, after its length: bash reads so many bytes at once, and a line byte by byte."""
+    return f"{len(text):04d}{text}".encode("ascii")
 
 
 def task_words(

@@ -18,16 +18,15 @@ from dataclasses import replace
 
 from flowrules.execute import machine
 from flowrules.execute.actions import CannotStart, Preparer, Scratch, reason
-from flowrules.execute.attempt import Attempt, State, how, open_log, remove
-from flowrules.execute.calls import CallAnswer, call_kind, call_request
+from flowrules.execute.attempt import Attempt, State, open_log, remove
 from flowrules.execute.processes import ATTEMPT, RUN, chained, find, group_lives, send, signal_group, sweep
 from flowrules.execute.reactor import Reactor
-from flowrules.execute.slots import Slots
 from flowrules.execute.spawn import Ended, Spawner, reap
-from flowrules.execute.warm import Warm, WarmPool
+from flowrules.execute.warm import WarmPool
+from flowrules.execute.warmjobs import WarmJobs
 from flowrules.jobdoc import VARIABLE
 from flowrules.model.order import Order, Outcome
-from flowrules.model.rule import CallAction, ShellAction
+from flowrules.model.rule import ShellAction
 
 _LINGER = 1.0
 """Seconds that processes of a group may outlive the command."""
@@ -38,6 +37,8 @@ _HARD = 5.0
 
 _PASSING = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Why a process could not be started that passes when others have ended."""
+
+_GPU_VARIABLES = frozenset(machine.GPU_VARIABLES)
 
 _LEFT_BEHIND = "processes it had left in the background were killed"
 
@@ -52,10 +53,17 @@ class LocalExecutor:
         grace: seconds between TERM and KILL.
         python: interpreter of scripts, run blocks, templates and calls.
         pidfds: see `Reactor`.
+        cores: attempts that occupy more than so many at once wait for others, unless they are alone; None: none waits.
     """
 
     def __init__(
-        self, run_id: str, *, grace: float = 10.0, python: str = sys.executable, pidfds: bool | None = None
+        self,
+        run_id: str,
+        *,
+        grace: float = 10.0,
+        python: str = sys.executable,
+        pidfds: bool | None = None,
+        cores: int | None = None,
     ) -> None:
         self.run_id = run_id
         self._grace = grace
@@ -66,9 +74,10 @@ class LocalExecutor:
         self._scratch = Scratch()
         self._preparer = Preparer(python, self._scratch)
         self._pool = WarmPool(self._env, self._reactor, self._spawner, machine.cores())
-        self._slots = Slots(self._env)
-        self._python = python
-        self._folder = os.getcwd()
+        self._warm = WarmJobs(self, self._pool, self._env, self._preparer, self._scratch, python, os.getcwd())
+        self._cores = cores
+        self._busy = 0
+        self._returned = False
         self._running: dict[int, Attempt] = {}
         self._timed: dict[Attempt, None] = {}
         self._to_warn: set[str] = set()
@@ -80,21 +89,34 @@ class LocalExecutor:
     def start(self, order: Order) -> None:
         """Start an attempt. A command that cannot be started is reported by `wait`, not raised.
 
-        Where the system has no room for a process, it is put off until another has ended.
+        Where there is no room for it, or the system has none for a process, it is put off until another has ended.
         """
-        if self._put_off:
-            self._put_off.append(order)
-        else:
+        if not self._put_off and self._has_room(order):
             self._begin(order)
+        elif self._cores is None or not self._begin_behind(order):
+            self._put_off.append(order)
+
+    def ahead(self, rule: str) -> int:
+        """How many attempts of a rule are worth starting before there is room for them: they last no time."""
+        return 0 if self._cores is None else self._cores * self._warm.depth(rule)
+
+    def _has_room(self, order: Order) -> bool:
+        return self._cores is None or not self._busy or self._busy + order.cores <= self._cores
+
+    def occupy(self, attempt: Attempt) -> None:
+        """An attempt has begun, or is next where it was sent to."""
+        attempt.cores = attempt.order.cores
+        self._busy += attempt.cores
 
     def _begin(self, order: Order) -> bool:
         """Start an attempt, report that it cannot be started, or put it off; False in that case."""
         now = time.time()
         try:
-            if isinstance(order.action, CallAction):
-                self._start_call(order, order.action, now)
-            elif not self._start_in_slot(order, now):
-                self._start_process(order, now)
+            attempt = self._warm.start(order, now)
+            if attempt is None:
+                attempt = self._start_process(order, now)
+                self.occupy(attempt)
+            self._running[order.job] = attempt
         except CannotStart as error:
             cause = error.__cause__
             if self._running and isinstance(cause, OSError) and cause.errno in _PASSING:
@@ -103,9 +125,29 @@ class LocalExecutor:
             self._done.append(Outcome(order.job, order.attempt, error.exit, str(error), now, now))
         return True
 
+    def _begin_behind(self, order: Order) -> bool:
+        """Have an attempt begin when another one ends, where that suits; whether it does."""
+        try:
+            attempt = self._warm.start_behind(order, time.time())
+        except CannotStart:
+            return False  # it will be told when it is its turn
+        if attempt is not None:
+            self._running[order.job] = attempt
+        return attempt is not None
+
+    def _fill(self) -> None:
+        """Begin what was put off, now that others have ended or it came back from where it was sent to."""
+        while (self._done or self._returned) and self._put_off and self._has_room(self._put_off[0]):
+            if not self._begin(self._put_off.popleft()):
+                break
+        self._returned = False
+
     def kill(self, job: int) -> None:
         """Kill the attempt of a job with all its processes; its outcome still comes by `wait`."""
         attempt = self._running.get(job)
+        if attempt is not None and attempt.waits and attempt.warm is not None:
+            self._warm.take_back(attempt.warm)
+            attempt = self._running.get(job)
         if attempt is None:
             for order in [order for order in self._put_off if order.job == job]:
                 self._put_off.remove(order)
@@ -131,28 +173,25 @@ class LocalExecutor:
         if self._to_warn:  # one look at all processes for all attempts that were killed since the last call
             send(find(self.run_id, self._to_warn), signal.SIGTERM, self.run_id, self._to_warn)
             self._to_warn.clear()
-        end = None if timeout is None else time.monotonic() + timeout
-        pause: float | None = 0.0
+        now = time.monotonic()
+        end = None if timeout is None else now + timeout
         while True:
-            self._reactor.poll(pause)
-            next_look = self._attend()
-            woken = self._reactor.take_wake()
-            if self._done or woken:
-                break
-            now = time.monotonic()
-            if end is None:
-                if not self._running:
-                    break
-                pause = None
-            else:
-                pause = end - now
-                if pause <= 0:
-                    break
-            if next_look is not None:
+            pause = None if end is None else max(0.0, end - now)
+            next_look = self._attend(now)
+            if self._returned:
+                self._fill()
+            if self._done or (end is None and not self._running):
+                pause = 0.0
+            elif next_look is not None:
                 rest = max(0.0, next_look - now)
                 pause = rest if pause is None else min(pause, rest)
-        while self._done and self._put_off and self._begin(self._put_off.popleft()):
-            pass
+            self._reactor.poll(pause)
+            now = time.monotonic()
+            if self._timed or self._to_sweep:
+                self._attend(now)
+            if self._reactor.take_wake() or self._done or (not self._running if end is None else now >= end):
+                break
+        self._fill()
         done, self._done = self._done, []
         return done
 
@@ -172,12 +211,12 @@ class LocalExecutor:
         end = time.monotonic() + _HARD
         while self._running and time.monotonic() < end:
             self._reactor.poll(0.05)
-            self._attend()
+            self._attend(time.monotonic())
         self._reactor.close()
         self._spawner.close()
         self._scratch.close()
 
-    def _start_process(self, order: Order, now: float) -> None:
+    def _start_process(self, order: Order, now: float) -> Attempt:
         launch = self._preparer.prepare(order)
         log = -1
         try:
@@ -194,144 +233,37 @@ class LocalExecutor:
             if log >= 0:
                 os.close(log)
         attempt = Attempt(order, pid, now, launch.files)
-        self._running[order.job] = attempt
-        self._reactor.watch(pid, lambda: self._process_ended(attempt, reap(pid)))
-
-    def _start_call(self, order: Order, action: CallAction, now: float) -> None:
-        attempt = Attempt(order, 0, now)
-        marks = {ATTEMPT: chained(ATTEMPT, attempt.name)}
-        request, attempt.files = call_request(order, action, marks, self._folder, self._scratch)
-        try:
-            self._hand(attempt, request)
-        except CannotStart:
-            remove(attempt.files)
-            raise
-        self._running[order.job] = attempt
-
-    def _hand(self, attempt: Attempt, request: bytes) -> None:
-        """Give a call to a worker, a new one if need be."""
-        order = attempt.order
-        assert isinstance(order.action, CallAction)
-        kind = call_kind(order, order.action, self._python)
-        worker = None if order.fresh else self._pool.take(kind.key)
-        if worker is None:
-            log = open_log(order)
-            try:
-                worker = self._pool.start(kind, log)
-            finally:
-                if log >= 0:
-                    os.close(log)
-        attempt.warm, attempt.pid = worker, worker.pid
-        self._pool.send(
-            worker,
-            request,
-            lambda line: self._call_answered(attempt, line),
-            lambda ended: self._worker_ended(attempt, ended),
-        )
-
-    def _start_in_slot(self, order: Order, now: float) -> bool:
-        """Run a command in a warm shell, if it suits; whether it does."""
-        if not isinstance(order.action, ShellAction) or not self._slots.suits(order):
-            return False
-        attempt = Attempt(order, 0, now, in_slot=True)
-        request = self._slots.request(order, chained(ATTEMPT, attempt.name))
-        kind = self._slots.kind(order, self._preparer.program(order.shell[0], order))
-        if request is None or not self._slots.worth_a_slot(kind):
-            return False
-        log = open_log(order)  # tried here, where a failure can be told; the slot opens it again
-        if log >= 0:
-            os.close(log)
-        attempt.warm = self._pool.take(kind.key) or self._pool.start(kind, -1)
-        self._running[order.job] = attempt
-        self._pool.send(
-            attempt.warm,
-            request,
-            lambda line: self._slot_answered(attempt, line),
-            lambda ended: self._slot_ended(attempt, ended),
-        )
-        return True
+        self._reactor.watch(pid, lambda: self.process_ended(attempt, reap(pid)))
+        return attempt
 
     def _environment(self, order: Order, more: Mapping[str, str]) -> dict[bytes, bytes]:
         env = self._env.copy()
-        env[ATTEMPT.encode()] = os.fsencode(chained(ATTEMPT, f"J{order.job}.{order.attempt}"))
+        env[ATTEMPT.encode()] = os.fsencode(self._warm.mark(f"J{order.job}.{order.attempt}"))
         for variables in (order.env, more):
             for name, value in variables.items():
                 env[os.fsencode(name)] = os.fsencode(value)
         return env
 
-    def _process_ended(self, attempt: Attempt, ended: Ended) -> None:
+    def process_ended(self, attempt: Attempt, ended: Ended) -> None:
         """The first process of an attempt is gone; the others of its group may not be."""
         attempt.gone = True
         order = attempt.order
         if attempt.outcome is None:
-            now = time.time()
-            attempt.outcome = Outcome(
-                order.job, order.attempt, ended.exit, "", attempt.started, now, ended.cpu, ended.memory
-            )
+            now, began = ended.at or time.time(), attempt.started
+            attempt.outcome = Outcome(order.job, order.attempt, ended.exit, "", began, now, ended.cpu, ended.memory)
             if isinstance(order.action, ShellAction):
-                self._slots.learn(order, now - attempt.started)
+                self._warm.slots.learn(order, now - began)
         if not group_lives(attempt.pid):
-            self._finish(attempt)
+            self.finish(attempt)
         elif attempt.state is State.RUNNING:
             attempt.state = State.LINGERING
             attempt.deadline = time.monotonic() + _LINGER
             self._timed[attempt] = None
 
-    def _slot_answered(self, attempt: Attempt, line: bytes) -> None:
-        slot = attempt.warm
-        assert slot is not None
-        exit = int(line)
-        if attempt.stopped and exit > 128:
-            exit = 128 - exit  # a shell cannot tell a signal from a status, but here it was ours
-        attempt.pid = self._slots.job_group(slot) or attempt.pid
-        cpu = self._slots.cpu(slot)
-        self._pool.release(slot)
-        self._process_ended(attempt, Ended(exit, cpu, 0))
-
-    def _slot_ended(self, attempt: Attempt, ended: Ended) -> None:
-        slot = attempt.warm
-        assert slot is not None
-        attempt.pid = self._slots.job_group(slot) or attempt.pid
-        signal_group(attempt.pid, signal.SIGKILL)
-        if not attempt.stopped:
-            attempt.note = f"the shell that ran it ended before it did ({how(ended)})"
-        self._process_ended(attempt, ended._replace(exit=ended.exit or 1))
-
-    def _call_answered(self, attempt: Attempt, line: bytes) -> None:
-        worker = attempt.warm
-        assert worker is not None
-        answer = CallAnswer(line)
-        if answer.stale:
-            if not attempt.stopped:
-                self._start_anew(attempt, worker)
-            return
-        attempt.outcome = answer.outcome(attempt.order)
-        if answer.children or attempt.stopped:
-            self._pool.let_go(worker)  # its group is looked at when it has ended
-            return
-        self._pool.release(worker, retire=answer.retire or attempt.order.fresh)
-        self._finish(attempt)
-
-    def _start_anew(self, attempt: Attempt, worker: Warm) -> None:
-        """The module changed since the worker imported it: the job goes to a new one."""
-        order = attempt.order
-        self._pool.release(worker, retire=True)
-        try:
-            self._hand(attempt, worker.request)
-        except CannotStart as error:
-            attempt.outcome = Outcome(order.job, order.attempt, error.exit, str(error), attempt.started, time.time())
-            self._finish(attempt)
-
-    def _worker_ended(self, attempt: Attempt, ended: Ended) -> None:
-        if attempt.outcome is None and not attempt.stopped:
-            attempt.note = f"the Python process ended before the function did ({how(ended)})"
-            ended = ended._replace(exit=ended.exit or 1)
-        self._process_ended(attempt, ended)
-
     def _ask_to_end(self, attempt: Attempt) -> None:
         """TERM to the group of an attempt; that of a job in a slot may not be there yet."""
         if attempt.in_slot and not attempt.pid and attempt.warm is not None:
-            attempt.pid = self._slots.job_group(attempt.warm)
+            attempt.pid = self._warm.slots.job_group(attempt.warm, attempt.number)
         for number in (signal.SIGTERM, signal.SIGCONT):
             signal_group(attempt.pid, number)
 
@@ -340,11 +272,12 @@ class LocalExecutor:
         if not signal_group(attempt.pid, signal.SIGKILL) and attempt.warm is not None and not attempt.gone:
             signal_group(attempt.warm.pid, signal.SIGKILL)
 
-    def _attend(self) -> float | None:
+    def _attend(self, now: float) -> float | None:
         """Move attempts whose time has come; returns when to look again."""
-        now = time.monotonic()
         soonest = self._pool.kill_late(now)
-        for attempt in list(self._timed):
+        if self._cores is not None and (stuck := self._warm.look(now)) is not None:
+            soonest = stuck if soonest is None else min(soonest, stuck)
+        for attempt in list(self._timed) if self._timed else ():
             look = self._attend_to(attempt, now)
             if look is not None:
                 soonest = look if soonest is None else min(soonest, look)
@@ -354,7 +287,7 @@ class LocalExecutor:
 
     def _attend_to(self, attempt: Attempt, now: float) -> float | None:
         if attempt.gone and not group_lives(attempt.pid):
-            self._finish(attempt)
+            self.finish(attempt)
             return None
         if attempt.in_slot and not attempt.pid:
             self._ask_to_end(attempt)
@@ -371,13 +304,21 @@ class LocalExecutor:
             attempt.deadline = now + _HARD  # not before the kernel gives it up
             return attempt.deadline
         attempt.note = "processes of it hang in the kernel and could not be killed"
-        self._finish(attempt)
+        self.finish(attempt)
         return None
 
-    def _finish(self, attempt: Attempt) -> None:
+    def put_off(self, attempt: Attempt) -> None:
+        """An attempt did not begin where it was sent to: it begins when there is room."""
+        del self._running[attempt.order.job]
+        remove(attempt.files)
+        self._put_off.append(attempt.order)
+        self._returned = True
+
+    def finish(self, attempt: Attempt) -> None:
         """The group of an attempt is empty; where it matters, who left it is looked for before it is reported."""
-        self._timed.pop(attempt, None)
-        if attempt.stopped or any(name in attempt.order.env for name in machine.GPU_VARIABLES):
+        if self._timed:
+            self._timed.pop(attempt, None)
+        if attempt.stopped or not _GPU_VARIABLES.isdisjoint(attempt.order.env):
             self._to_sweep.append(attempt)
         else:
             self._report(attempt)
@@ -403,5 +344,7 @@ class LocalExecutor:
             error = f"{outcome.error}; {attempt.note}" if outcome.error else attempt.note
             outcome = replace(outcome, error=error)
         del self._running[attempt.order.job]
-        remove(attempt.files)
+        self._busy -= attempt.cores
+        if attempt.files:
+            remove(attempt.files)
         self._done.append(outcome)

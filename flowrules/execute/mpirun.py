@@ -6,11 +6,12 @@ goes through a shell that looks up its local rank and takes what is meant for th
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from flowrules.execute.launchers import Flavour, check_host, quoted, ranges
+from flowrules.execute.launchers import Flavour, check_host, flavour_of, quoted, ranges
 
 MPIRUN: Final = '${FLOWRULES_MPIRUN:+bash -c "$FLOWRULES_MPIRUN" mpirun}'
 """What `{mpirun}` becomes in a block: where a job's ranks run is known when it starts. Nothing for a job of one rank."""
@@ -90,11 +91,11 @@ def _pals(hosts: Sequence[str], ranks: Ranks) -> list[str]:
 def _slurm(hosts: Sequence[str], ranks: Ranks) -> list[str]:
     # not --exact: Slurm would choose threads of its own for each step, the same for two jobs that share a node
     where = [f"--nodes={len(hosts)}", f"--nodelist={','.join(hosts)}"] if hosts else ["--nodes=1"]
-    return [
-        *("srun", "--overlap", "--mem=0", *where),
-        *(f"--ntasks={ranks.count}", f"--ntasks-per-node={ranks.ppn}", f"--cpus-per-task={ranks.threads}"),
-        "--cpu-bind=" + ("none" if ranks.places else "cores"),
-    ]
+    many = [f"--ntasks={ranks.count}"]
+    if ranks.count == ranks.ppn * max(1, len(hosts)):  # else srun says that it cannot be so, and does as we want
+        many.append(f"--ntasks-per-node={ranks.ppn}")
+    bind = "--cpu-bind=" + ("none" if ranks.places else "cores")
+    return ["srun", "--overlap", "--mem=0", *where, *many, f"--cpus-per-task={ranks.threads}", bind]
 
 
 _LAUNCH: Final = {"hydra": _hydra, "pals": _pals, "slurm": _slurm}
@@ -150,3 +151,21 @@ def _part(cpus: Sequence[int], index: int, count: int) -> Sequence[int]:
     """One of so many equal parts; what does not divide is left, and too few are shared by all."""
     each = len(cpus) // count
     return cpus[index * each : (index + 1) * each] if each else cpus
+
+
+def installed_flavour() -> Flavour:
+    """Whose `mpiexec` is on the PATH; where there is none but `srun`, Slurm's.
+
+    Raises:
+        ValueError: none, or one that is not known.
+    """
+    for name in ("mpiexec", "srun"):
+        try:
+            done = subprocess.run([name, "--version"], capture_output=True, text=True, timeout=60.0, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        flavour = flavour_of(done.stdout + done.stderr)
+        if flavour is None:
+            raise ValueError(f"`{name}` is of a kind that is not known")
+        return flavour
+    raise ValueError("there is no `mpiexec`")

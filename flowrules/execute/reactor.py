@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-import selectors
+import select
 import signal
 import sys
 import threading
@@ -28,7 +28,8 @@ class Reactor:
     """
 
     def __init__(self, pidfds: bool | None = None) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._ready: dict[int, Ready] = {}
         self._pidfds = _has_pidfds() if pidfds is None else pidfds
         self._fds: dict[int, int] = {}
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -38,7 +39,7 @@ class Reactor:
         self._read, self._write = os.pipe()
         for fd in (self._read, self._write):
             os.set_blocking(fd, False)
-        self._selector.register(self._read, selectors.EVENT_READ, self._drain)
+        self.add(self._read, self._drain)
         self._main = threading.current_thread() is threading.main_thread()
         self._before_fd = -1
         self._before_handler: Callable[[int, FrameType | None], object] | int | None = None
@@ -51,11 +52,13 @@ class Reactor:
 
     def add(self, fd: int, ready: Ready) -> None:
         """Call back whenever a descriptor can be read, until `remove`."""
-        self._selector.register(fd, selectors.EVENT_READ, ready)
+        self._epoll.register(fd, select.EPOLLIN)
+        self._ready[fd] = ready
 
     def remove(self, fd: int) -> None:
         """No longer look at a descriptor."""
-        self._selector.unregister(fd)
+        self._epoll.unregister(fd)
+        del self._ready[fd]
 
     def watch(self, pid: int, ended: Ready) -> None:
         """Call back once when a child process has ended; taking its end (`wait4`) is the callee's."""
@@ -70,7 +73,7 @@ class Reactor:
             self._children[pid] = ended
             return
         self._fds[pid] = fd
-        self._selector.register(fd, selectors.EVENT_READ, lambda: self._ended(pid, ended))
+        self.add(fd, lambda: self._ended(pid, ended))
 
     def wake(self) -> None:
         """End a `poll` that waits, or the next one; may be called in a signal handler."""
@@ -87,8 +90,9 @@ class Reactor:
         """Wait up to some seconds for something to happen, and call back."""
         if self._children:
             timeout = 0.1 if timeout is None else min(timeout, 0.1)  # SIGCHLD may have gone to another thread
-        for key, _ in self._selector.select(timeout):
-            key.data()
+        for fd, _ in self._epoll.poll(timeout):
+            if (ready := self._ready.get(fd)) is not None:  # one before it may have removed it
+                ready()
         if self._children:
             self._look_at_children()
 
@@ -101,7 +105,8 @@ class Reactor:
                 signal.set_wakeup_fd(self._before_fd)
             if self._before_handler is not None:
                 signal.signal(signal.SIGCHLD, self._before_handler)
-        self._selector.close()
+        self._epoll.close()
+        self._ready.clear()
         for fd in (self._read, self._write, *self._fds.values()):
             os.close(fd)
         self._fds.clear()
@@ -110,7 +115,7 @@ class Reactor:
 
     def _ended(self, pid: int, ended: Ready) -> None:
         fd = self._fds.pop(pid)
-        self._selector.unregister(fd)
+        self.remove(fd)
         os.close(fd)
         ended()
 

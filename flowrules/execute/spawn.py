@@ -21,11 +21,12 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Ended(NamedTuple):
-    """How a process ended; ``exit`` is the negative number of the signal where one ended it."""
+    """How a process ended; ``exit`` is the negative number of the signal where one ended it; ``at``: when, if known."""
 
     exit: int
     cpu: float
     memory: int
+    at: float = 0.0
 
 
 class Spawner:

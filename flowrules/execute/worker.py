@@ -3,7 +3,8 @@
 A request and its answer are one line of JSON each, on a channel that jobs do not see. Module state is shared between
 calls, as the author of a `call` knows; folder, environment, umask, streams, signals, arguments and search path are not.
 
-    request  {"path" | "module", "function", "document", "directory", "log", "env", "unset"}
+    request  8 characters: the bytes that follow
+             {"path" | "module", "function", "document", "directory", "log", "env", "unset"}
              or  {"file": where that is written}
     answer   {"exit", "error", "cpu", "memory", "started", "ended", "retire", "children"}  or  {"stale": true}
 """
@@ -39,15 +40,8 @@ def serve(inherited: int) -> None:
     channel = out_of_the_way(inherited)
     me = os.getpid()
     worker = Worker()
-    pending = b""
     while True:
-        while b"\n" not in pending:
-            chunk = os.read(channel, 1 << 16)
-            if not chunk:
-                leave()
-            pending += chunk
-        line, _, pending = pending.partition(b"\n")
-        request = json.loads(line)
+        request = json.loads(_read(channel, int(_read(channel, 8))))
         if "file" in request:
             with open(request["file"], "rb") as file:
                 request = json.load(file)
@@ -57,6 +51,29 @@ def serve(inherited: int) -> None:
         data = json.dumps(answer).encode() + b"\n"
         while data:
             data = data[os.write(channel, data) :]
+        if not answer.keys().isdisjoint(("stale", "retire", "children")):
+            _await_the_end(channel)
+
+
+def _read(channel: int, size: int) -> bytes:
+    """So many bytes and not one more: what this process has not begun with, the driver may take back."""
+    data = os.read(channel, size)
+    while len(data) < size:
+        more = os.read(channel, size - len(data)) if data else b""
+        if not more:
+            leave()
+        data += more
+    return data
+
+
+def _await_the_end(channel: int) -> None:
+    """Nobody wants more of this process: whatever else was sent to it, the driver takes back."""
+    import select
+
+    end = select.poll()
+    end.register(channel, 0)
+    end.poll()
+    leave()
 
 
 def call_once(request: dict[str, Any]) -> int:

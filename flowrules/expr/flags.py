@@ -1,4 +1,4 @@
-"""Functions that flag files: `temp`, `protected`, `ancient`, `directory`, `touch`, `update`, `ensure`."""
+"""Functions that flag files: `temp`, `protected`, `ancient`, `directory`, `touch`, `update`, `ensure`, `report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowrules.expr.data import is_list
 from flowrules.expr.site import Builtin, Site
 from flowrules.expr.world import World
 from flowrules.model.pattern import Pattern
-from flowrules.model.values import Flagged, Flags, Unknown
+from flowrules.model.values import Flagged, Flags, Marked, Unknown
 
 
 def _flag(flags: Flags) -> Callable[..., object]:
@@ -39,6 +39,14 @@ def _ensure(world: World, site: Site, file: object, non_empty: object = False, s
     return _flagged(site, file, Flags(non_empty=non_empty, sha256=digest))
 
 
+def _report(world: World, site: Site, file: object, caption: object = "", category: object = "") -> Flagged:
+    texts = [
+        str(value) if isinstance(value, Pattern) else site.text(value, at)
+        for at, value in ((1, caption), (2, category))
+    ]
+    return _flagged(site, file, Flags(report=Marked(*texts)))
+
+
 FLAG_FUNCTIONS: Final[Mapping[str, Builtin]] = {
     **{
         name: Builtin(_flag(flags), f'{name}("out.txt")', ("file",), 1, waits="never")
@@ -51,5 +59,8 @@ FLAG_FUNCTIONS: Final[Mapping[str, Builtin]] = {
             "update": Flags(update=True),
         }.items()
     },
+    "report": Builtin(
+        _report, 'report("plot.png", caption="…", category="…")', ("file", "caption", "category"), 1, waits="never"
+    ),
     "ensure": Builtin(_ensure, 'ensure("out.txt", non_empty=true)', ("file", "non_empty", "sha256"), 1, waits="never"),
 }

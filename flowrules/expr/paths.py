@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from flowrules.expr.witness import Witness
 from flowrules.model.pattern import Matcher, Pattern
 from flowrules.ports import FileView
 
@@ -28,12 +29,14 @@ def glob_files(files: FileView, pattern: Pattern | str) -> Sequence[tuple[str, t
     match = Matcher(pattern, pattern.names).match
     start = len(folder) + 1 if folder and folder != "/" else len(folder)
     found = []
-    for path in files.files_below(folder or "."):
+    for path in (files.files if isinstance(files, Witness) else files).files_below(folder or "."):
         if not hidden and (path.startswith(".", start) or "/." in path[start:]):
             continue
         values = match(path)
         if values is not None:
             found.append((path, values))
+    if isinstance(files, Witness):
+        files.globbed(pattern, found)
     return found
 
 

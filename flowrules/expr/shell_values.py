@@ -241,6 +241,8 @@ def writer(hole: Hole, site: Site) -> Writer:
 
     def quick(value: object) -> str:
         """Text in which no place has anything to quote is most of what there is."""
+        if isinstance(value, NamedList) and len(value) == 1:
+            value = value[0]
         if isinstance(value, str) and is_plain(value) and value[0] != "-":
             return f"{mark}{value}{mark}" if site.whole else value
         return write(value)

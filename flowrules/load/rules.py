@@ -118,7 +118,9 @@ class RuleMaker:
         """Flags that say how a file is made stand where it is made."""
         for item in draft.items("input"):
             match item.value:
-                case tree.Call(function=tree.Name(id="temp" | "protected" | "touch" | "update" | "ensure" as flag)):
+                case tree.Call(
+                    function=tree.Name(id="temp" | "protected" | "touch" | "update" | "ensure" | "report" as flag)
+                ):
                     hint = "write it in the rule that makes the file"
                     self._problems.error("F222", f"`{flag}` belongs to an output", item.value.span, hint)
 
@@ -141,8 +143,10 @@ def _strings(node: tree.Expr) -> list[tree.String]:
             return [node]
         case tree.ListDisplay() | tree.TupleDisplay():
             return [s for item in node.items if not isinstance(item, tree.Starred) for s in _strings(item)]
-        case tree.Call(function=tree.Name(id="temp" | "protected" | "ancient" | "directory" | "touch" | "update")):
-            return [s for argument in node.arguments for s in _strings(argument.value)]
+        case tree.Call(
+            function=tree.Name(id="temp" | "protected" | "ancient" | "directory" | "touch" | "update" | "report")
+        ):
+            return [s for argument in node.arguments[:1] for s in _strings(argument.value)]
         case _:
             return []
 

@@ -37,6 +37,7 @@ class BlockSpec:
         running: at most so many jobs at once, until a grant says otherwise; None: as many as fit.
         python: interpreter of Python rules on the nodes.
         after: blocks that are over when this one begins; its tasks may need ends of theirs.
+        plain: it has no runner, but a script that holds all its tasks.
     """
 
     campaign: str
@@ -57,6 +58,7 @@ class BlockSpec:
     python: str = ""
     queue: str = ""
     after: tuple[str, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,17 @@ class Task:
     group: str | None = None
     log: str = ""
     last: bool = False
+
+
+def task_name(epoch: int, job: int, number: int) -> str:
+    """`5J17.2`: the second task that the driver of an epoch makes of a job."""
+    return f"{epoch}J{job}.{number}"
+
+
+def epoch_of(task: str) -> int:
+    """The epoch of the driver that made a task, by its name; 0 where it tells none."""
+    epoch = task.partition("J")[0]
+    return int(epoch) if epoch.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -95,6 +95,19 @@ class SchedJob:
     held: tuple[str, int] | None = None
     limit: float | None = None
 
+    def numbered(self, id: int, needs: Iterable[int]) -> SchedJob:
+        """The same job for a block that has numbers of its own: what only concerns the driver is left out."""
+        return SchedJob(
+            id,
+            tuple(needs),
+            self.check,
+            self.need,
+            self.priority,
+            self.expected,
+            group=self.group,
+            limit=self.limit,
+        )
+
 
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,7 +133,7 @@ class Checked:
     demand: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Ended:
     """An attempt ended. ``next_need``: resources of a further attempt; ``fatal``: no retry helps (a bad command).
 
@@ -184,6 +197,18 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """From now on so many jobs of one core may be started before there is a core for them: they last next to no time.
+
+    ``back``: jobs that were started so, and are none of that kind: they did not begin and wait for their turn again.
+    """
+
+    now: float
+    jobs: int
+    back: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """Nothing new starts: jobs not started, and those planned later, are forgotten; running ones end."""
 
@@ -197,7 +222,9 @@ class Tick:
     now: float
 
 
-Event: TypeAlias = Planned | Checked | Ended | StopAsked | NodeGone | NodeBack | Withdrawn | Granted | Closing | Tick
+Event: TypeAlias = (
+    Planned | Checked | Ended | StopAsked | NodeGone | NodeBack | Withdrawn | Granted | Ahead | Closing | Tick
+)
 
 # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,13 +252,14 @@ class Check:
     job: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class Start:
-    """Start an attempt (counted from 1) of a job in a slot."""
+    """Start an attempt (counted from 1) of a job in a slot; ``ahead``: before there is a core for it, see `Ahead`."""
 
     job: int
     attempt: int
     slot: Slot
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

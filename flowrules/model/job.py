@@ -61,8 +61,8 @@ class Job:
     @property
     def label(self) -> str:
         """A name for people: `relax mol=benzene`."""
-        values = " ".join(f"{k}={v}" for k, v in self.wildcards.items())
-        return f"{self.rule.name} {values}" if values else self.rule.name
+        rule = self.rule
+        return " ".join([rule.name, *[f"{k}={v}" for k, v in zip(rule.wildcards, self.values, strict=True)]])
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.label}>"

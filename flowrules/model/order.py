@@ -11,13 +11,13 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """Variables by which numerical libraries learn how many threads they may start."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, though nobody changes them: that makes them four times as slow to make
 class Order:
     """One attempt of a job, complete: an executor needs nothing else.
 
     Attributes:
         job, attempt: which one.
-        label: name for people.
+        rule: name of its rule.
         action: what to do; for `shell` the text is ``command``.
         command: rendered shell text; "" for other actions.
         shell: the interpreter with its options, such as ``("bash", "-euo", "pipefail")``.
@@ -28,11 +28,12 @@ class Order:
         env: variables set for the job, on top of the environment of flowrules.
         log: file that receives output and error, relative to ``directory``; its folder exists.
         fresh: a `call` wants an interpreter of its own.
+        cores: of its slot.
     """
 
     job: int
     attempt: int
-    label: str
+    rule: str
     action: ShellAction | ScriptAction | RunAction | CallAction | TemplateAction
     command: str = ""
     shell: tuple[str, ...] = ("bash", "-euo", "pipefail")
@@ -41,9 +42,10 @@ class Order:
     env: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
     fresh: bool = False
+    cores: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How an attempt ended.
 

@@ -130,11 +130,14 @@ class Matcher:
         constraints: a regular expression for some wildcards; inline constraints go before these.
         choices: for some wildcards the only values they may take.
 
+    Attributes:
+        bare: whether whatever stands between prefix and suffix is the one value, but for text that leaves the folder.
+
     Raises:
         re.error: a constraint is no valid regular expression.
     """
 
-    __slots__ = ("_choices", "_index", "_search", "least", "names", "pattern", "prefix", "suffix")
+    __slots__ = ("_choices", "_index", "_search", "bare", "least", "names", "pattern", "prefix", "suffix")
 
     def __init__(
         self,
@@ -154,12 +157,8 @@ class Matcher:
         holes = [p for p in pattern.parts if isinstance(p, Wildcard)]
         simple = len(holes) == 1 and holes[0].name not in regexes
         self._search = None if simple else _searcher(pattern, regexes)
+        self.bare = simple and not self._choices and len(names) == 1
         self._index = tuple(pattern.names.index(n) for n in names) if not simple and names != pattern.names else ()
-
-    @property
-    def bare(self) -> bool:
-        """Whether whatever stands between prefix and suffix is the one value, but for text that leaves the folder."""
-        return self._search is None and not self._choices and len(self.names) == 1
 
     def match(self, path: str) -> tuple[str, ...] | None:
         """Values in the order of ``names``, or None.
@@ -177,7 +176,10 @@ class Matcher:
             values: tuple[str, ...] = (value,)
         else:
             found = self._search(path)
-            if found is None or any(_leaves(v, prefix if i == 0 else "x") for i, v in enumerate(found)):
+            if found is None:
+                return None
+            suspect = ".." in path or "//" in path or (not prefix and path[0] == "/")
+            if suspect and any(_leaves(v, prefix if i == 0 else "x") for i, v in enumerate(found)):
                 return None
             values = found
         for name, allowed in self._choices:

@@ -28,6 +28,8 @@ class Decision(Enum):
 class Cause(Enum):
     """Why a job runs; the value is how the dry run names it."""
 
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and a plan counts a million of these
+
     FORCED = "forced"
     NO_OUTPUT = "no output to check"
     UNFINISHED = "last run did not finish"

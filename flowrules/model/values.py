@@ -22,11 +22,20 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """That a file is shown in reports: what stands below it, and under which heading; `{wildcard}` is filled in."""
+
+    caption: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Flags:
     """What a file of a rule is, beyond its path.
 
     Attributes:
         sha256: the digest an `ensure` asks for, hexadecimal; None where none is asked.
+        report: how it is shown in reports; None where it is not.
     """
 
     temp: bool = False
@@ -37,6 +46,7 @@ class Flags:
     update: bool = False
     non_empty: bool = False
     sha256: str | None = None
+    report: Marked | None = None
 
     def merged(self, other: Flags) -> Flags:
         """Both sets of flags on one file, as in `temp(directory("x"))`."""
@@ -44,7 +54,7 @@ class Flags:
         return replace(self, **changes) if changes else self
 
 
-FLAG_NAMES = ("temp", "protected", "ancient", "directory", "touch", "update", "non_empty", "sha256")
+FLAG_NAMES = ("temp", "protected", "ancient", "directory", "touch", "update", "non_empty", "sha256", "report")
 NO_FLAGS = Flags()
 
 

@@ -6,6 +6,8 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from flowrules.show.text import escape
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -38,4 +40,6 @@ def environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(os.path.join(FOLDER, "templates"))
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["spelt"] = escape  # what hides text or changes its order
+    return made

@@ -9,25 +9,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowrules.errors import Diagnostic, FlowfileError
+from flowrules.expr.witness import Witness
 from flowrules.expr.world import World
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Plan, Reason
 from flowrules.model.rule import Rule
 from flowrules.model.workflow import Workflow
-from flowrules.plan.choose import Chooser
 from flowrules.plan.command import Commands
-from flowrules.plan.cut import cut
 from flowrules.plan.decide import Deciding
 from flowrules.plan.fingerprint import Fingerprints
+from flowrules.plan.graph import explore
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.judge import Judge
+from flowrules.plan.memory import Memorable, Restored
 from flowrules.plan.once import Once
 from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
-from flowrules.plan.rehearse import RehearsalReader, rehearse
 from flowrules.plan.recipe import STEPS_PER_JOB
-from flowrules.plan.resolve import Resolution
-from flowrules.plan.targets import Targets, not_in_plan, path_of, resolve_targets
+from flowrules.plan.rehearse import RehearsalReader, rehearse
+from flowrules.plan.targets import Targets, not_in_plan, path_of
 from flowrules.ports import FileView, History, Reader
 
 MOST_ROUNDS = 10_000
@@ -36,12 +36,17 @@ MOST_ROUNDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan and the means by which it was judged, for the run that follows it."""
+    """A plan and the means by which it was judged, for the run that follows it.
+
+    Attributes:
+        memorable: what can be remembered of it.
+    """
 
     plan: Plan
     judge: Judge
     commands: Commands
     world: World
+    memorable: Memorable
 
 
 def make_plan(
@@ -51,6 +56,8 @@ def make_plan(
     history: History,
     policy: Policy | None = None,
     settings: CommandSettings = NO_SETTINGS,
+    witness: Witness | None = None,
+    memory: Restored | None = None,
 ) -> Planned:
     """What has to run so that the targets exist and are up to date, and why.
 
@@ -58,6 +65,8 @@ def make_plan(
         targets: files or names of rules; empty for the workflow's default.
         files: what the disk says; each path is looked at once.
         history: what was remembered of earlier runs.
+        witness: notes what expressions read.
+        memory: what of an earlier plan of the same workflow and targets still holds.
 
     Raises:
         FlowfileError: a target is unknown, an input is missing, two rules make one file, rules form a circle, an
@@ -68,9 +77,12 @@ def make_plan(
     answers: dict[str, Answer | FlowfileError] = {}
     once = Once(files)
     for _ in range(MOST_ROUNDS):
-        reader = PlanReader(once, index, answers)
+        looking = witness.over(once) if witness is not None else once
+        reader = PlanReader(looking, index, answers)
         world = world_of(workflow, reader)
-        planned, producer = _round(workflow, targets, once, history, policy, settings, index, reader, world)
+        planned, producer = _round(
+            workflow, targets, once, history, policy, settings, index, reader, world, looking, memory
+        )
         if not _learn(reader, world, planned.plan, producer, policy, answers):
             if not policy.only_look:
                 _refuse_protected(planned, once)
@@ -110,7 +122,7 @@ def _for_the_run(
     world.meter.grow(STEPS_PER_JOB * len(planned.plan.jobs))
     commands = commands_in(world, settings)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
-    return Planned(planned.plan, judge, commands, world)
+    return Planned(planned.plan, judge, commands, world, planned.memorable)
 
 
 def _round(
@@ -123,24 +135,23 @@ def _round(
     index: RuleIndex,
     reader: PlanReader,
     world: World,
+    looking: FileView,
+    memory: Restored | None,
 ) -> tuple[Planned, Mapping[str, Job | None]]:
     commands = commands_in(world, settings)
-    found = Resolution(index, workflow.rules, world, files, commands)
-    targets = resolve_targets(workflow, names, found)
-    found.want(reader.asked)
-    chooser = Chooser(found, workflow.order)
-    chooser.place(targets.paths, targets.jobs)
-    chooser.place([path for path in reader.asked if found.can_be_had(path)])
-    chooser.finish()
-    jobs, needs, producer = chooser.jobs, chooser.needs, chooser.producer
-    jobs, needs, targets = cut(jobs, needs, producer, targets, policy)
-    judge = Judge(files, history, Fingerprints(files, commands), policy)
+    settled: bytes | None = None
+    if memory is not None:
+        graph = memory.memory.graph(workflow, world)
+        settled = memory.settled(graph)
+    else:
+        graph = explore(workflow, names, files, commands, index, reader, world, policy)
+    jobs, needs, producer, targets = graph.jobs, graph.needs, graph.producer, graph.targets
+    judge = Judge(files, history, Fingerprints(looking, commands), policy)
     asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
         asked.update(dict.fromkeys(job.outputs if job.rule.action is not None else (*job.outputs, *job.inputs)))
-    decisions, reasons = Deciding(jobs, needs, producer, asked, reader.asked, judge).decide(
-        _forced(jobs, targets, producer, policy, workflow.rules)
-    )
+    deciding = Deciding(jobs, needs, producer, asked, reader.asked, judge, settled)
+    decisions, reasons = deciding.decide(_forced(jobs, targets, producer, policy, workflow.rules))
     plan = Plan(
         jobs,
         needs,
@@ -149,11 +160,11 @@ def _round(
         producer={path: job.id for path, job in producer.items() if job is not None and job.id >= 0},
         targets=tuple(asked),
         target_jobs=tuple(sorted(_target_jobs(targets, producer))),
-        kept=_kept(producer, found, history),
+        kept=tuple(path for path in graph.spurned if history.last(path) is not None),
         unknown=tuple(job.id for job in jobs if job.waits),
         warnings=tuple(dict.fromkeys((*workflow.warnings, *world.warnings))),
     )
-    return Planned(plan, judge, commands, world), producer
+    return Planned(plan, judge, commands, world, Memorable(graph, deciding.settled, files)), producer
 
 
 def _target_jobs(targets: Targets, producer: Mapping[str, Job | None]) -> set[int]:
@@ -176,7 +187,8 @@ def _forced(
     collected = {
         made.id for job in targets.jobs if job.rule.action is None for p in job.inputs if (made := producer.get(p))
     }
-    for job in jobs:
+    some = [jobs[at] for at in sorted(asked)]
+    for job in jobs if policy.forceall or policy.force or names else some:
         hit = names.intersection((job.rule.name, *job.outputs)) if names else ()
         if hit:
             unused.difference_update(hit)
@@ -226,15 +238,6 @@ def _learn(
     return news
 
 
-def _kept(producer: Mapping[str, Job | None], found: Resolution, history: History) -> tuple[str, ...]:
-    """Sources that a rule once made and whose own inputs are gone; not what `--until` or `--omit-from` cut away."""
-    return tuple(
-        path
-        for path, job in producer.items()
-        if job is None and found.only_lacking(path) and history.last(path) is not None
-    )
-
-
 def _refuse_protected(planned: Planned, files: FileView) -> None:
     """A run that will overwrite a protected file is refused before anything starts."""
     refused = list(protected_outputs(planned.plan.to_run(), files))
@@ -253,8 +256,12 @@ def _refuse_protected(planned: Planned, files: FileView) -> None:
 
 def protected_outputs(jobs: Iterable[Job], files: FileView) -> Iterable[tuple[Job, str]]:
     """Outputs that are declared protected, exist, and are read-only."""
+    declared: dict[int, bool] = {}
     for job in jobs:
-        for output, path in zip(job.rule.outputs, job.outputs, strict=True):
+        some = declared.get(job.rule.index)
+        if some is None:
+            some = declared[job.rule.index] = any(output.flags.protected for output in job.rule.outputs)
+        for output, path in zip(job.rule.outputs, job.outputs, strict=True) if some else ():
             if output.flags.protected:
                 stamp = files.stat(path)
                 if stamp is not None and not stamp.writable:

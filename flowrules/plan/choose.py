@@ -11,6 +11,7 @@ from flowrules.model.rule import Output
 from flowrules.plan.explain import Explainer
 from flowrules.plan.mistakes import Mistakes
 from flowrules.plan.resolve import Resolution
+from flowrules.plan.sweep import VIABLE
 
 UNSEEN, OPEN = -1, -2
 """Values of `Job.id` before a job has its place: not reached yet, or its inputs are being placed."""
@@ -33,9 +34,13 @@ class Chooser:
         self._better = _better_than(order)
         self._explain = Explainer(found, self._mistakes, self.chain)
         self._asked_by: dict[str, Job] = {}
+        self._placed: dict[int, tuple[int, ...]] = {}
+        """The jobs behind a list of inputs that have their numbers, by its `id`: many jobs may share one."""
 
     def place(self, paths: Iterable[str], jobs: Iterable[Job] = ()) -> None:
         """Adds the makers of these paths, and these jobs, with everything they need."""
+        if not self.producer and self._found.simple:
+            self.producer = {path: made[0] if made else None for path, made in self._found.makers.items()}
         roots = [job for path in paths if (job := self.maker(path, None)) is not None]
         roots += jobs
         for root in roots:
@@ -51,34 +56,63 @@ class Chooser:
         self._mistakes.refuse()
 
     def _walk(self, root: Job) -> None:
-        stack: list[tuple[Job, bool]] = [(root, False)]
-        producer, maker = self.producer, self.maker
+        """Depth first, makers before users. A hot path: each job and each input comes by once."""
+        stack: list[Job | tuple[Job, list[Job]]] = [root]
+        producer, placed, asked_by = self.producer, self._placed, self._asked_by
+        makers = self._found.makers if not self._found.knot_of else {}
         while stack:
-            job, leaving = stack.pop()
-            if leaving:
-                makers = dict.fromkeys([m.id for p in job.inputs if (m := producer[p]) is not None])
-                for path in job.waits:
-                    waited = producer[path]
-                    if waited is not None:
-                        makers[waited.id] = None
-                job.id = len(self.jobs)
-                self.jobs.append(job)
-                self.needs.append(tuple([i for i in makers if i >= 0]))
+            top = stack.pop()
+            if type(top) is tuple:
+                self._number(*top)
                 continue
+            job: Job = top  # type: ignore[assignment]
             if job.id != UNSEEN:
                 continue
+            inputs = job.inputs
+            if len(inputs) > 1 and id(inputs) in placed and not job.waits:
+                self._number(job, None)
+                continue
             job.id = OPEN
-            stack.append((job, True))
-            fresh = []
-            for path in (*job.inputs, *sorted(job.waits)) if job.waits else job.inputs:
-                made = producer[path] if path in producer else maker(path, job)
-                if made is not None and made.id < 0:
-                    if made.id == OPEN:
-                        self._circle(made, [j for j, is_open in stack if is_open], path)
+            needed: list[Job] = []
+            fresh: list[Job] = []
+            for path in (*inputs, *sorted(job.waits)) if job.waits else inputs:
+                if path in producer:
+                    made = producer[path]
+                else:
+                    candidates = makers.get(path, ())
+                    if len(candidates) == 1 and candidates[0].mark == VIABLE:
+                        made = producer[path] = candidates[0]
+                        asked_by[path] = job
                     else:
-                        fresh.append((made, False))
+                        made = self.maker(path, job)
+                if made is not None:
+                    needed.append(made)
+                    if made.id == UNSEEN:
+                        fresh.append(made)
+                    elif made.id == OPEN:
+                        self._circle(made, [entry[0] for entry in stack if type(entry) is tuple] + [job], path)
+            if not fresh:
+                self._number(job, needed)
+                continue
+            stack.append((job, needed))
             fresh.reverse()
             stack += fresh
+
+    def _number(self, job: Job, needed: list[Job] | None) -> None:
+        """Everything that a job needs has its number: it gets the next one. None for what a job before it needs."""
+        if needed is None:
+            needs = self._placed[id(job.inputs)]
+        elif not needed:
+            needs = ()
+        elif len(needed) == 1 and needed[0].id >= 0:
+            needs = (needed[0].id,)
+        else:
+            needs = tuple([i for i in dict.fromkeys([maker.id for maker in needed]) if i >= 0])
+            if len(job.inputs) > 1 and not job.waits:
+                self._placed[id(job.inputs)] = needs
+        job.id = len(self.jobs)
+        self.jobs.append(job)
+        self.needs.append(needs)
 
     def maker(self, path: str, user: Job | None) -> Job | None:
         """Who makes a path: the one candidate that is left, or None for a source (or after an error)."""

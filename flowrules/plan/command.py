@@ -25,6 +25,10 @@ _COUNTED = {"nodes": 1, "ranks": 1, "ranks_per_node": 1, "threads_per_rank": 1}
 """Resources that are counted in whole numbers, with the least."""
 
 
+_NO_FILES = NamedList(())
+_NO_PARAMS = Params()
+
+
 class NotYet(FlowfileError):
     """A value that is not known before checkpoints have run.
 
@@ -38,7 +42,7 @@ class NotYet(FlowfileError):
         self.paths = paths
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each attempt, see `flowrules.model.order.Order`
 class JobValues:
     """Everything a job's texts may name, for one attempt."""
 
@@ -83,6 +87,8 @@ class Commands:
         self._set_threads = set_threads or {}
         self._set_resources = set_resources or {}
         self._default_resources = default_resources or {}
+        self._alike: dict[int, bool] = {}
+        self._same: dict[int, dict[str, object]] = {}
 
     def values(self, job: Job, attempt: int = 1, threads: int | None = None, *, params: bool = True) -> JobValues:
         """What a job's texts may name.
@@ -94,13 +100,27 @@ class Commands:
         Raises:
             FlowfileError: an expression cannot be computed, such as the size of an input that does not exist yet.
         """
+        rule = job.rule
         local = _files(job, attempt)
         declared = self._threads(job, local)
         local["threads"] = threads if threads is not None else declared
-        local["resources"] = self._resources(job, local)
+        same = self._same.get(rule.index)
+        local["resources"] = self._resources(job, local) if same is None else same
         local["params"] = self._params(job, local) if params else None
-        _known((local["threads"], local["resources"], local["params"]), job.rule.span)
+        if same is None or rule.threads is not None or rule.params:
+            _known((local["threads"], local["resources"], local["params"]), rule.span)
+        if same is None and self.are_alike(rule):
+            self._same[rule.index] = local["resources"]  # type: ignore[assignment]
         return JobValues(**local)  # type: ignore[arg-type]
+
+    def are_alike(self, rule: Rule) -> bool:
+        """Whether all jobs of a rule have the same threads and resources, at every attempt."""
+        known = self._alike.get(rule.index)
+        if known is None:
+            texts = [entry.value for entry in rule.resources]
+            texts += [rule.threads] if rule.threads is not None else []
+            known = self._alike[rule.index] = not any(text.per_job or text.reads for text in texts)
+        return known
 
     def params(self, job: Job) -> object:
         """A job's params at its first attempt; of what stands before them only what they use is evaluated.
@@ -197,8 +217,9 @@ class Commands:
         return {name: value for name, value in result.items() if value is not None}
 
     def _params(self, job: Job, local: Mapping[str, object]) -> object:
-        positional, by_name = evaluate_named(job.rule.params, self._world, local) if job.rule.params else ([], {})
-        return Params(positional, by_name)
+        if not job.rule.params:
+            return _NO_PARAMS
+        return Params(*evaluate_named(job.rule.params, self._world, local))
 
 
 def _files(job: Job, attempt: int) -> dict[str, object]:
@@ -234,7 +255,7 @@ def _known(values: Iterable[object], span: Span) -> None:
 def files_of(outputs: tuple[Output, ...], job: Job) -> NamedList:
     """The logs (or benchmark files) of a job."""
     if not outputs:
-        return NamedList(())
+        return _NO_FILES
     holes = [hole_of(output.path, job.rule.wildcards) for output in outputs]
     return named(outputs, fill_all(holes, job.values))
 

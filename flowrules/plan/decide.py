@@ -6,12 +6,16 @@ States only rise (skip → may run → run), so the spreading ends; its order do
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 
 from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Reason
 from flowrules.plan.judge import Judge
 
 SKIP, MAY, RUN = 0, 1, 2
+_NOBODY = -1
+_new = tuple.__new__  # half the time of calling Reason, of which a plan makes a million
+_OTHERWISE = bytes([1, *[0] * 255])
 _DECISIONS = (Decision.SKIP, Decision.MAY, Decision.RUN)
 
 
@@ -23,6 +27,10 @@ class Deciding:
         producer: the chosen maker of each path, None for a source.
         asked: paths the user asks for: missing ones are a reason to run.
         read: paths that expressions ask for: likewise, but a file in a folder may well lack.
+        settled: 1 for jobs that are known to have no reason of their own, 0 for those that are to be judged.
+
+    Attributes:
+        settled: the same after `decide`; a job that was judged by content, which may change unseen, is not settled.
     """
 
     def __init__(
@@ -33,6 +41,7 @@ class Deciding:
         asked: Collection[str],
         read: Collection[str],
         judge: Judge,
+        settled: bytes | None = None,
     ) -> None:
         self._jobs = jobs
         self._needs = needs
@@ -40,32 +49,42 @@ class Deciding:
         self._asked = asked
         self._read = read
         self._judge = judge
+        self.settled = bytearray(settled or bytes(len(jobs)))
         self._level = bytearray(len(jobs))
-        self._reasons: dict[int, tuple[Reason, ...]] = {}
+        self._reasons: list[tuple[Reason, ...]] = [()] * len(jobs)
         self._queue: list[int] = []
+        self._running = 0
+        self._active = sum(job.rule.action is not None for job in jobs)
         self._users: list[list[int]] | None = None
 
     def decide(self, forced: Mapping[int, Reason]) -> tuple[list[Decision], list[tuple[Reason, ...]]]:
         """One decision and one tuple of reasons for each job; ``forced`` run whatever their state."""
-        for job in self._jobs:
+        self._judge_each(forced)
+        self._look_beside_outputs()
+        self._spread()
+        return [_DECISIONS[level] for level in self._level], self._reasons
+
+    def _judge_each(self, forced: Mapping[int, Reason]) -> None:
+        """Every job's own reasons; a missing output is one where somebody asks for it."""
+        stat, first = self._judge.files.stat, self._judge.first
+        wanted = {*self._asked, *self._read}
+        judge, settled = self._judge, self.settled
+        known = bytes(settled)
+        for job in self._jobs if 1 not in known else compress(self._jobs, known.translate(_OTHERWISE)):
             if job.rule.action is None:
+                settled[job.id] = 1
                 continue
-            reason = forced.get(job.id) or self._own(job)
+            looked_inside = judge.looked_inside
+            reason = forced.get(job.id) if forced else None
+            if reason is None and not wanted.isdisjoint(job.outputs):
+                missing = next((path for path in job.outputs if path in wanted and stat(path) is None), None)
+                reason = None if missing is None else Reason(Cause.MISSING, missing)
+            if reason is None:
+                reason = first(job)
             if reason is not None:
                 self._raise(job.id, RUN, reason)
-        self._look_beside_outputs()
-        while self._queue:
-            self._spread(self._queue.pop())
-        none: tuple[Reason, ...] = ()
-        reasons = self._reasons
-        return [_DECISIONS[level] for level in self._level], [reasons.get(i, none) for i in range(len(self._jobs))]
-
-    def _own(self, job: Job) -> Reason | None:
-        stat, asked, read = self._judge.files.stat, self._asked, self._read
-        for path in job.outputs:
-            if stat(path) is None and (path in asked or path in read):
-                return Reason(Cause.MISSING, path)
-        return self._judge.first(job)
+            elif judge.looked_inside == looked_inside:
+                settled[job.id] = 1
 
     def _look_beside_outputs(self) -> None:
         """What is asked for may be no output itself: a file below a `directory()`, a log, a benchmark."""
@@ -79,23 +98,43 @@ class Deciding:
                 self._raise(maker.id, RUN, Reason(Cause.MISSING, path))
 
     def _raise(self, job: int, level: int, reason: Reason) -> None:
-        before = self._level[job]
-        if before >= level:
+        if self._level[job] >= level:
             return
         self._level[job] = level
-        self._reasons[job] = (reason, *self._reasons.get(job, ()))
+        if level == RUN:
+            self._running += 1
+        before = self._reasons[job]
+        self._reasons[job] = (reason, *before) if before else (reason,)
         self._queue.append(job)
 
-    def _spread(self, number: int) -> None:
-        """What follows from a job that runs or may run, for those it needs and those that need it."""
-        level = self._level[number]
-        job = self._jobs[number]
-        stat, producer = self._judge.files.stat, self._producer
+    def _spread(self) -> None:
+        """What follows from jobs that run or may run: first for all that they need, then for those that need them."""
+        raised: list[int] = []
+        while self._queue or raised:
+            while self._queue:
+                number = self._queue.pop()
+                raised.append(number)
+                self._tell_makers(number)
+            if self._running == self._active:
+                return  # nobody is left to be told anything: the usual end where nothing was built yet
+            self._tell_users(raised.pop())
+
+    def _tell_makers(self, number: int) -> None:
+        """A hot path: every input of a job that runs comes by."""
+        level, levels, stat = self._level[number], self._level, self._judge.files.stat
         cause = Cause.MISSING if level == RUN else Cause.NEEDED
-        for path in job.inputs:
-            maker = producer[path]
-            if maker is not None and self._level[maker.id] < level and stat(path) is None:
-                self._raise(maker.id, level, Reason(cause, path))
+        job, makers = self._jobs[number], self._needs[number]
+        if not makers:
+            return
+        if len(makers) != len(job.inputs) or job.waits:  # else each input has a maker of its own, in order
+            made = [self._producer[path] for path in job.inputs]
+            makers = tuple([_NOBODY if maker is None else maker.id for maker in made])
+        for path, maker in zip(job.inputs, makers, strict=True):
+            if maker != _NOBODY and levels[maker] < level and stat(path) is None:
+                self._raise(maker, level, _new(Reason, (cause, path, "", "")))
+
+    def _tell_users(self, number: int) -> None:
+        level, job = self._level[number], self._jobs[number]
         for user in self._users_of(number):
             if self._level[user] < level and self._jobs[user].rule.action is not None:
                 self._tell(job, self._jobs[user], level)

@@ -19,7 +19,11 @@ from flowrules.ports import FileView, History
 
 
 class Judge:
-    """Compares jobs with what the disk says and what was remembered."""
+    """Compares jobs with what the disk says and what was remembered.
+
+    Attributes:
+        looked_inside: how often it took more than size, time and kind of a file to judge.
+    """
 
     def __init__(self, files: FileView, history: History, fingerprints: Fingerprints, policy: Policy) -> None:
         self.files = files
@@ -28,22 +32,38 @@ class Judge:
         self.policy = policy
         self._digested: dict[str, frozenset[str]] = {}
         self._texts: dict[str, str] = {}
+        self.looked_inside = 0
+        self._stat, self._last, self._open = files.stat, history.last, history.unfinished
 
     def first(self, job: Job) -> Reason | None:
         """The reason that decides, or None where the job's own state gives none."""
-        return next(self.reasons(job), None)
+        if not job.outputs:
+            return None
+        output = job.outputs[0]
+        record = self._last(output)
+        if record is None and self._stat(output) is None:  # no check but this has anything to go by
+            return Reason(Cause.UNFINISHED) if self._open(output) else None
+        record = self._matching(record, job)
+        for check in CHECKS if record is not None else CHECKS_WITHOUT_RECORD:
+            reason = check(self, job, record)
+            if reason is not None:
+                return reason
+        return None
 
     def reasons(self, job: Job) -> Iterator[Reason]:
         """Every reason of the job's own, in the order of `CHECKS`; missing outputs are none (nobody may need them)."""
         if not job.outputs:
             return
-        record = self.history.last(job.outputs[0])
-        if record is not None and [f.path for f in record.outputs] != list(job.outputs):
-            record = None  # the file was made by another rule, or with other siblings
+        record = self._matching(self.history.last(job.outputs[0]), job)
         for check in CHECKS:
             reason = check(self, job, record)
             if reason is not None:
                 yield reason
+
+    def _matching(self, record: Record | None, job: Job) -> Record | None:
+        if record is not None and [f.path for f in record.outputs] != list(job.outputs):
+            return None  # the file was made by another rule, or with other siblings
+        return record
 
     def unchanged(self, path: str, then: FileRecord) -> bool:
         """Whether a file still is what a record says, by size and time or, where it is small enough, by content."""
@@ -51,6 +71,7 @@ class Judge:
         if now is None:
             return self._unchanged_in_memory(path, then)
         if now.kind == "d":
+            self.looked_inside += 1
             return then.digest != "" and self.files.digest(path) == then.digest
         if now.size != then.size:
             return False
@@ -58,6 +79,7 @@ class Judge:
             return True
         if not self.policy.cutoff or not then.digest or now.size > self.policy.hash_limit:
             return False
+        self.looked_inside += 1
         return self.files.digest(path) == then.digest
 
     def _unchanged_in_memory(self, path: str, then: FileRecord) -> bool:
@@ -101,7 +123,10 @@ class Judge:
 
     def mtime(self, path: str, stamp: Stamp) -> int:
         """When a file last changed; a folder's time is that of the newest file below it, never its own."""
-        return self.files.tree_mtime_ns(path) if stamp.kind == "d" else stamp.mtime_ns
+        if stamp.kind != "d":
+            return stamp.mtime_ns
+        self.looked_inside += 1
+        return self.files.tree_mtime_ns(path)
 
 
 def _unfinished(judge: Judge, job: Job, record: Record | None) -> Reason | None:
@@ -191,6 +216,8 @@ def _environment(judge: Judge, job: Job, record: Record | None) -> Reason | None
 Check = Callable[[Judge, Job, "Record | None"], "Reason | None"]
 
 CHECKS: tuple[Check, ...] = (_unfinished, _inputs, _changed, _newer, _code, _params, _environment)
+CHECKS_WITHOUT_RECORD: tuple[Check, ...] = (_unfinished, _newer)
+"""Those that can find something without a record of the job's last success."""
 
 
 def _some(paths: list[str], sign: str) -> str:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flowrules.model.files import Stamp
 from flowrules.ports import FileView
 
 
-class Once:
-    """A `FileView` that remembers every answer of another; it lives as long as one plan is made."""
+class _Stamps(dict[str, "Stamp | None"]):
+    """What was answered; what is not known yet is asked. A look-up that hits costs no call of a Python function."""
 
-    __slots__ = ("_files", "_stamps")
+    __slots__ = ("_ask",)
+
+    def __init__(self, ask: Callable[[str], Stamp | None]) -> None:
+        self._ask = ask
+
+    def __missing__(self, path: str) -> Stamp | None:
+        stamp = self[path] = self._ask(path)
+        return stamp
+
+
+class Once:
+    """A `FileView` that remembers every answer of another; it lives as long as one plan is made.
+
+    Attributes:
+        stat: what is there, as it was when first asked; see `flowrules.ports.FileView`.
+    """
+
+    __slots__ = ("_files", "stat")
 
     def __init__(self, files: FileView) -> None:
         self._files = files
-        self._stamps: dict[str, Stamp | None] = {}
-
-    def stat(self, path: str) -> Stamp | None:
-        """What is there, as it was when first asked."""
-        try:
-            return self._stamps[path]
-        except KeyError:
-            stamp = self._stamps[path] = self._files.stat(path)
-            return stamp
+        self.stat: Callable[[str], Stamp | None] = _Stamps(files.stat).__getitem__
 
     def digest(self, path: str) -> str:
         """See `flowrules.ports.FileView`; the disk remembers digests itself."""

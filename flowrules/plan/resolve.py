@@ -20,7 +20,7 @@ from flowrules.plan.descent import Descent
 from flowrules.plan.index import RuleIndex
 from flowrules.plan.later import Later
 from flowrules.plan.recipe import STEPS_PER_JOB, Recipe
-from flowrules.plan.sweep import LACKING, VIABLE, Sweeper
+from flowrules.plan.sweep import LACKING, VIABLE, Jobs, Sweeper
 from flowrules.ports import FileView
 
 MOST_KNOTTED = 2_000
@@ -35,6 +35,7 @@ class Resolution:
         lacking: the paths among them that cannot be had.
         jobs: every candidate, by the number of its rule and its wildcard values.
         broken: why candidates have no inputs.
+        ever_circular: whether files were met that need themselves.
     """
 
     def __init__(
@@ -48,13 +49,13 @@ class Resolution:
         self._sweeper: Sweeper | None = Sweeper(len(rules))
         self.makers: dict[str, tuple[Job, ...]] = {}
         self.lacking: set[str] = set()
-        self.jobs: list[dict[tuple[str, ...], Job]] = [{} for _ in rules]
+        self.jobs: list[Jobs] = [Jobs() for _ in rules]
         self.broken: dict[tuple[int, tuple[str, ...]], FlowfileError] = {}
         self.descent = Descent(len(rules))
         self.knot_of: dict[str, frozenset[str]] = {}
         self._excluded: set[tuple[str, int]] = set()
         self._judging: set[str] = set()
-        self._circular = False
+        self._circular = self.ever_circular = False
 
     def want(self, paths: Iterable[str], user: int | None = None) -> None:
         """Explores everything these paths could be made from; ``user`` is the number of a rule that asks for them."""
@@ -62,6 +63,11 @@ class Resolution:
         if fresh and not (self._sweeper is not None and self._sweeper.sweep(self, fresh, user)):
             self._sweeper = None
             self._descend(fresh)
+
+    @property
+    def simple(self) -> bool:
+        """Whether all is settled: every path that was explored is needed and has one maker that can run, or none."""
+        return self._sweeper is not None and not self._sweeper.rivals
 
     def can_be_had(self, path: str) -> bool:
         """Whether a path that was explored exists or can be made."""
@@ -96,6 +102,7 @@ class Resolution:
                     if job.waits:
                         stack.extend([(p, job, False) for p in sorted(job.waits) if p in judging or p not in makers])
         if self._circular:
+            self.ever_circular = True
             self._judge_by_counting()
             self._set_aside_what_needs_itself()
 
@@ -103,7 +110,8 @@ class Resolution:
         """The job of a rule without wildcards, explored."""
         job = self.jobs[rule.index].get(())
         if job is None:
-            job = self.jobs[rule.index][()] = self._make(rule, ())
+            job = self._make(rule, ())
+            self.jobs[rule.index].add(((),), [job])
         self.want((*job.inputs, *job.waits), rule.index)
         self._settle(job)
         return job
@@ -122,7 +130,7 @@ class Resolution:
                 except FlowfileError as error:
                     self.broken[rule.index, values] = error
                     continue
-                self.jobs[rule.index][values] = job
+                self.jobs[rule.index].add((values,), [job])
             found.append(job)
         return tuple(found)
 
@@ -202,7 +210,7 @@ class Resolution:
         self.lacking = {path for path, can_be_had in had.items() if not can_be_had}
 
     def _all_jobs(self) -> Iterator[Job]:
-        return chain.from_iterable(jobs.values() for jobs in self.jobs)
+        return chain.from_iterable(self.jobs)
 
     def _set_aside_what_needs_itself(self) -> None:
         """In circles: a candidate for a path whose inputs cannot be had without that very path is none.

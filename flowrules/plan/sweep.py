@@ -7,7 +7,7 @@ that cannot be computed or wait for a checkpoint, rules that need one another in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,13 @@ class Sweeper:
 
     Args:
         rules: how many there are.
+
+    Attributes:
+        rivals: whether there are paths that several rules can make.
     """
 
     def __init__(self, rules: int) -> None:
+        self.rivals = False
         self._needs: list[set[int]] = [set() for _ in range(rules)]
 
     def sweep(self, found: Resolution, paths: Sequence[str], user: int | None) -> bool:
@@ -53,6 +57,7 @@ class Sweeper:
             meter.left = left
             return False
         sweep.keep()
+        self.rivals = self.rivals or sweep.rivals
         return True
 
 
@@ -60,20 +65,60 @@ class _GiveUp(Exception):
     """Something is out of the ordinary."""
 
 
+class Jobs:
+    """The candidates of one rule by their wildcard values; looked up by these only where there is need."""
+
+    __slots__ = ("_by_values", "_waiting")
+
+    def __init__(self) -> None:
+        self._by_values: dict[tuple[str, ...], Job] = {}
+        self._waiting: list[tuple[Sequence[tuple[str, ...]], Sequence[Job]]] = []
+
+    def add(self, many: Sequence[tuple[str, ...]], jobs: Sequence[Job]) -> None:
+        """These values have these jobs."""
+        self._waiting.append((many, jobs))
+
+    def take(self, others: Jobs) -> None:
+        """The jobs of others too."""
+        self._by_values.update(others._by_values)
+        self._waiting += others._waiting
+
+    def get(self, values: tuple[str, ...]) -> Job | None:
+        """The job for wildcard values, if there is one."""
+        return self._known().get(values)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._known().values())
+
+    def __bool__(self) -> bool:
+        return bool(self._by_values or self._waiting)
+
+    def _known(self) -> dict[tuple[str, ...], Job]:
+        for many, jobs in self._waiting:
+            self._by_values.update(zip(many, jobs, strict=True))
+        self._waiting.clear()
+        return self._by_values
+
+
 class _Sweep:
     def __init__(self, found: Resolution, needs: list[set[int]]) -> None:
         self._found = found
         self._needs = needs
         self._makers: dict[str, tuple[Job, ...]] = {}
-        self._jobs: dict[int, dict[tuple[str, ...], tuple[Job]]] = {}
+        self._jobs: dict[int, Jobs] = {}
+        self._count = 0
+        self.rivals = False
 
     def keep(self) -> None:
         """Adds what was found to the resolution."""
         found = self._found
-        found.makers.update(self._makers)
+        if found.makers:
+            found.makers.update(self._makers)
+        else:
+            found.makers = self._makers
         for rule, jobs in self._jobs.items():
-            found.jobs[rule].update({values: job for values, (job,) in jobs.items()})
-            found.descent.can_run(len(jobs))
+            found.jobs[rule].take(jobs)
+        found.descent.can_run(self._count)
 
     def run(self, paths: Sequence[str], user: int | None) -> bool:
         """Wave after wave: who makes these paths, and what do the makers need?"""
@@ -107,14 +152,15 @@ class _Sweep:
         needs = set() if user is None else self._needs[user]
         fresh_paths = []
         for path in paths:
-            jobs = makers.get(path)
-            if jobs is None:
-                jobs = known.get(path)
-                if jobs is None:
-                    fresh_paths.append(path)
-                    continue
+            if path in makers:
+                jobs = makers[path]
+            elif path in known:
+                jobs = known[path]
                 if path in lacking:
                     raise _GiveUp
+            else:
+                fresh_paths.append(path)
+                continue
             for job in jobs:
                 needs.add(job.rule.index)
         if len(max(fresh_paths, key=len, default="")) > PATH_LIMIT:
@@ -128,34 +174,36 @@ class _Sweep:
         fresh: list[Job] = []
         for rule, (wanted, values) in alone.items():
             needs.add(rule)
-            fresh += self._make(rule, values)
-            of_rule = self._jobs[rule]
-            makers.update(zip(wanted, [of_rule[v] for v in values], strict=True))
+            jobs_of = self._make(rule, values, fresh)
+            makers.update(zip(wanted, zip(jobs_of), strict=True))
         for path, candidates in several.items():
-            for candidate, one in candidates:
-                needs.add(candidate.index)
-                fresh += self._make(candidate.index, (one,))
-            makers[path] = tuple(self._jobs[candidate.index][one][0] for candidate, one in candidates)
+            self.rivals = True
+            needs.update(rule.index for rule, _ in candidates)
+            makers[path] = tuple(self._make(rule.index, (one,), fresh)[0] for rule, one in candidates)
         return fresh
 
-    def _make(self, rule: int, values: Sequence[tuple[str, ...]]) -> list[Job]:
-        """Makes those jobs of a rule that are not made yet."""
-        found = self._found
-        jobs, known = self._jobs.setdefault(rule, {}), found.jobs[rule]
-        if known:
-            for one in values:
-                if one in known and one not in jobs:
-                    jobs[one] = (known[one],)
-        missing = [one for one in dict.fromkeys(values) if one not in jobs]
-        if not missing:
-            return []
-        made = found.make_all(rule, missing)
-        if made is None:
-            raise _GiveUp
-        for job in made:
-            job.mark = VIABLE
-        jobs.update(zip(missing, [(job,) for job in made], strict=True))
-        return made
+    def _make(self, rule: int, values: Sequence[tuple[str, ...]], fresh: list[Job]) -> Sequence[Job]:
+        """The jobs of a rule for wildcard values; those that were not made yet are added to ``fresh``."""
+        known, jobs = self._found.jobs[rule], self._jobs.setdefault(rule, Jobs())
+        once = dict.fromkeys(values)
+        missing: Sequence[tuple[str, ...]]
+        if known or jobs:
+            missing = [one for one in once if jobs.get(one) is None and known.get(one) is None]
+        else:
+            missing = values if len(once) == len(values) else list(once)
+        made: list[Job] = []
+        if missing:
+            made = self._found.make_all(rule, missing) or []
+            if not made:
+                raise _GiveUp
+            for job in made:
+                job.mark = VIABLE
+            jobs.add(missing, made)
+            fresh += made
+            self._count += len(made)
+        if len(made) == len(values):
+            return made
+        return [jobs.get(one) or known.get(one) for one in values]  # type: ignore[misc]
 
     def _circular(self, rule: int) -> bool:
         """Whether a rule needs, by way of others, files of itself: then jobs may, or ask for more and more."""

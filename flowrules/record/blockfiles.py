@@ -6,6 +6,7 @@
                        runs/02/log           runner to driver
                        submitted             what the batch system called it
                        over                  nothing more is to be expected of it
+.flowrules/failed.000007                     a job failed whose failure ends the run of the driver of epoch 7
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.record.disk import STATE_FOLDER
 from flowrules.record.messages import (
     Accept,
+    Closed,
     Closing,
     Cut,
     Damaged,
@@ -35,6 +37,7 @@ from flowrules.record.messages import (
     decode_message,
     encode_json,
 )
+from flowrules.record.numbered import numbers
 from flowrules.record.polled import Follower, PolledLine
 from flowrules.record.state import write_atomically
 
@@ -42,6 +45,7 @@ BLOCKS = "blocks"
 SUBMITTED = "submitted"
 OVER = "over"
 _INBOX = "inbox."
+_FAILED = "failed."
 
 
 def block_path(directory: str, block: str) -> str:
@@ -62,6 +66,30 @@ def block_names(directory: str) -> list[str]:
         return []
     except OSError as error:
         raise unusable(folder, error) from error
+
+
+def mark_failed(directory: str, epoch: int) -> None:
+    """Tell all blocks that a failure ends the run of the driver of an epoch.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_atomically(f"{directory}/{STATE_FOLDER}/{_FAILED}{epoch:06d}", b"")
+
+
+def has_failed(directory: str, epoch: int) -> bool:
+    """Whether that was told of an epoch; the folder is listed, as the absence of a single name may be remembered."""
+    with suppress(OSError):
+        return f"{_FAILED}{epoch:06d}" in os.listdir(f"{directory}/{STATE_FOLDER}")
+    return False
+
+
+def forget_failed(directory: str, epoch: int) -> None:
+    """Nobody needs to know any more what was told of epochs before this one."""
+    with suppress(OSError):
+        for name in os.listdir(f"{directory}/{STATE_FOLDER}"):
+            if name.startswith(_FAILED) and name < f"{_FAILED}{epoch:06d}":
+                os.unlink(f"{directory}/{STATE_FOLDER}/{name}")
 
 
 def inbox_path(path: str, epoch: int) -> str:
@@ -131,6 +159,22 @@ def submitted_id(path: str) -> str:
             return str(json.load(file)["id"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def is_closed(path: str) -> bool:
+    """Whether a block said that it has ended and that no process of it is left.
+
+    Raises:
+        StateError: a file of it cannot be read.
+    """
+    try:
+        runs = numbers(f"{path}/runs")
+    except OSError as error:
+        raise unusable(f"{path}/runs", error) from error
+    last = None
+    for message in said(path, runs):
+        last = message
+    return isinstance(last, Closed) and last.reaped
 
 
 # ── what counts ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -54,8 +54,9 @@ def sha256_file(location: str) -> str:
     """
     fd, size = open_regular(location)
     try:
-        running = hashlib.sha256(os.read(fd, min(size, _CHUNK)))
-        while chunk := os.read(fd, min(max(size, _PAGE), _CHUNK)):
+        first = os.read(fd, min(size + 1, _CHUNK))  # one byte more than there should be: less is the end of the file
+        running = hashlib.sha256(first)
+        while len(first) != size and (chunk := os.read(fd, min(max(size, _PAGE), _CHUNK))):
             running.update(chunk)
     finally:
         os.close(fd)

@@ -64,7 +64,9 @@ class Scan:
 def key_of(name: str) -> bytes:
     """A name as it stands in a line; any text can be a name, so that paths that are no UTF-8 can."""
     key = name.encode("utf-8", "surrogatepass")
-    return _SPECIAL.sub(_escaped, key) if _SPECIAL.search(key) else key
+    if name.isprintable() and "\\" not in name:  # the quickest way to say that nothing is special
+        return key
+    return _SPECIAL.sub(_escaped, key)
 
 
 def name_of(key: bytes) -> str:
@@ -135,6 +137,27 @@ def _suspects(bad: list[bytes]) -> Iterator[Line]:
         fields = line.split(b"\t", 4)
         if len(fields) == 5:
             yield b"?", fields[3], -1
+
+
+def keys_after(path: str, offset: int) -> frozenset[str] | None:
+    """Names that stand in lines about attempts (`s`, `e`, `f`) after the line that ends at an offset.
+
+    Returns:
+        None where a line is not whole.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    names: set[str] = set()
+    with open(path, "rb") as file:
+        file.seek(offset)
+        for line in file:
+            fields = line[:-1].split(b"\t", 4)
+            if len(fields) != 5 or line[-1:] != b"\n" or fields[0] != b"%08x" % crc32(line[9:-1]):
+                return None
+            if fields[2] in (b"s", b"e", b"f"):
+                names.update(map(name_of, split_keys(fields[3])))
+    return frozenset(names)
 
 
 def rewrite(path: str, lines: Iterable[tuple[bytes, bytes, bytes]]) -> None:

@@ -6,6 +6,9 @@ import os
 import shutil
 
 from flowrules.model.record import Record
+from flowrules.model.values import NO_FLAGS
+from flowrules.record.disk import Disk
+from flowrules.record.outputs import make_folder, remove_old
 
 TAIL_BYTES = 16 << 10
 
@@ -31,6 +34,29 @@ def remove_if_empty(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+class OwnLogs:
+    """The folders of the logs that attempts of a run write: each is looked at once, not once for each attempt."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._old: dict[str, set[str]] = {}
+
+    def make_room(self, path: str) -> None:
+        """Before an attempt writes its log: the folder is there, and what an earlier run left under the name is not.
+
+        Raises:
+            FlowrulesError: it cannot be done.
+        """
+        folder, _, name = path.rpartition("/")
+        old = self._old.get(folder)
+        if old is None:
+            make_folder(self._disk, path)
+            old = self._old[folder] = set(os.listdir(self._disk.locate(folder)))
+        if name in old:
+            remove_old(self._disk, path, NO_FLAGS)
+            old.discard(name)
 
 
 def leave_log(own: str, wanted: str) -> None:

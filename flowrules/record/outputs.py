@@ -58,13 +58,13 @@ def prepare(disk: Disk, outputs: Sequence[tuple[str, Flags]], logs: Iterable[str
     """
     for path, flags in outputs:
         _refuse_own(path)
-        _make_folder(disk, path)
+        make_folder(disk, path)
         if not flags.update:
-            _remove_old(disk, path, flags)
+            remove_old(disk, path, flags)
     for path in logs:
-        _make_folder(disk, path)
-        _remove_old(disk, path, NO_FLAGS)
-    disk.forget(path for path, _ in outputs)
+        make_folder(disk, path)
+        remove_old(disk, path, NO_FLAGS)
+    disk.forget([path for path, _ in outputs])
 
 
 def check_outputs(disk: Disk, outputs: Sequence[tuple[str, Flags]], hash_limit: int = HASH_LIMIT) -> Checked:
@@ -77,7 +77,7 @@ def check_outputs(disk: Disk, outputs: Sequence[tuple[str, Flags]], hash_limit: 
         hash_limit: bytes up to which a file's record gets a digest.
     """
     checked = Checked()
-    disk.forget(path for path, _ in outputs)
+    disk.forget([path for path, _ in outputs])
     for path, flags in outputs:
         if flags.touch:
             _touch(disk, path, checked)
@@ -221,10 +221,25 @@ def set_times(disk: Disk, path: str, mtime_ns: int | None = None) -> None:
         disk.forget([path])
 
 
+def refuse_loss(disk: Disk, path: str) -> None:
+    """Refuse an output whose removal no workflow can mean; for who cannot look at the time of the removal.
+
+    Raises:
+        FlowrulesError: it is, or holds, the working directory, the home directory, or what flowrules itself keeps.
+    """
+    _refuse_own(path)
+    _refuse_holy(disk, path)
+
+
 # ── before ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _make_folder(disk: Disk, path: str) -> None:
+def make_folder(disk: Disk, path: str) -> None:
+    """Have the folder of a path.
+
+    Raises:
+        FlowrulesError: it cannot be made.
+    """
     folder = os.path.dirname(disk.locate(path))
     if not folder or os.path.isdir(folder):
         return
@@ -239,7 +254,12 @@ def _make_folder(disk: Disk, path: str) -> None:
     disk.forget([path])
 
 
-def _remove_old(disk: Disk, path: str, flags: Flags) -> None:
+def remove_old(disk: Disk, path: str, flags: Flags) -> None:
+    """Remove an output of an earlier attempt.
+
+    Raises:
+        FlowrulesError: it cannot be removed, or must not be.
+    """
     location = disk.locate(path)
     if flags.protected and os.path.exists(location) and not os.stat(location).st_mode & 0o222:
         raise FlowrulesError(

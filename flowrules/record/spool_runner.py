@@ -14,16 +14,18 @@ from dataclasses import asdict
 from typing import Final
 
 from flowrules.errors import DirectoryHeld, StateError
-from flowrules.model.block import BlockSpec, TaskEnd
+from flowrules.model.block import BlockSpec, TaskEnd, epoch_of
 from flowrules.record.blockfiles import (
     Past,
     block_path,
     damage,
     decoded,
     epochs,
+    has_failed,
     inbox_path,
     log_name,
     log_path,
+    mark_failed,
     read_spec,
     said,
     unusable,
@@ -39,6 +41,7 @@ from flowrules.record.messages import (
     Given,
     InboxMessage,
     LogMessage,
+    Stop,
     encode_message,
 )
 from flowrules.record.numbered import highest, numbers, take_next
@@ -199,7 +202,7 @@ class RunnerFolder:
                 self._read(found)
             later = next((epoch for epoch in listed if epoch > self._epoch and self._is_open(epoch)), None)
             if later is None or (self.past.closing is not None and later > self.past.closing.epoch):
-                return found
+                return [*found, Stop()] if has_failed(self.spec.directory, self._epoch) else found
             if self._epoch not in self.past.read:
                 self._accept(later)
             self._follow(later)
@@ -230,6 +233,14 @@ class RunnerFolder:
                 found.append(message)  # type: ignore[arg-type] # a log's message in an inbox is passed over later
         if (lost := damage(self._follower)) is not None:
             found.append(lost)
+
+    def tell_others(self, task: str) -> None:
+        """Have all blocks of the driver that handed a task over start no further job: its failure ends the run.
+
+        They look for that whenever they look into their inboxes, so they know before the driver does, and without one.
+        """
+        with suppress(OSError):  # then the driver tells them
+            mark_failed(self.spec.directory, epoch_of(task))
 
     def closing(self, why: str) -> Closing:
         """The message that ends the reading of inboxes: nothing after it will be read."""

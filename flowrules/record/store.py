@@ -153,7 +153,7 @@ class Store:
 
     def last(self, output: str) -> Record | None:
         """The last successful attempt that made this file."""
-        place = self._last.get(key_of(output))
+        place = self._last.get(key_of(output)) if self._last else None
         if place is None:
             return None
         if self._decoded[0] != place:

@@ -80,7 +80,7 @@ class Backlog:
 
 
 def likeness(seconds: float, work: float, nodes: int, but: Iterable[str]) -> Likeness:
-    """What jobs of about these seconds, node-seconds, and so many whole nodes have in common; not for blocks ``but``."""
+    """What jobs have in common: about these seconds and node-seconds, so many whole nodes, blocks they are not for."""
     return _step(seconds), _step(work), nodes, frozenset(but)
 
 

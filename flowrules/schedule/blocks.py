@@ -7,7 +7,7 @@ minute is 15 node-seconds, and occupies 0.25.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import Final
 
@@ -47,6 +47,7 @@ class Block:
         running: at most so many jobs at once; None: as many as fit.
         until: when it ends, once it has begun; None while it waits in a queue.
         work, nodes_held, jobs: what it holds: node-seconds, nodes, and how many.
+        usable: seconds of its walltime for jobs; reserve: those after them.
     """
 
     name: str
@@ -57,15 +58,17 @@ class Block:
     work: float = 0.0
     nodes_held: float = 0.0
     jobs: int = 0
+    usable: float = field(init=False)
+    reserve: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usable = usable(self.plan.walltime)
+        self.reserve = self.plan.walltime - self.usable
 
     def seconds_left(self, now: float) -> float:
         """Walltime in which jobs may still run; all of it for a block that has not begun."""
-        reserve = self.plan.walltime - usable(self.plan.walltime)
-        return self.plan.walltime - reserve if self.until is None else max(0.0, self.until - reserve - now)
-
-    def room(self, now: float) -> float:
-        """Node-seconds it can still be handed."""
-        return self.plan.nodes * self.seconds_left(now) * FILLED - self.work
+        left = self.usable if self.until is None else self.until - self.reserve - now
+        return left if left > 0.0 else 0.0
 
 
 class Blocks:
@@ -81,9 +84,14 @@ class Blocks:
         self._max_jobs = max_jobs
         self._blocks: dict[str, Block] = {}
         self._asked: list[tuple[BlockPlan, int | None]] = []
+        self._now = 0.0  # of this round, as the following
+        self._each: float | None = None  # node-seconds for each node of a block; None for a single one
+        self._hungry: list[Block] = []
+        self._nodes: int | None = None  # of all that may be handed jobs, 0 for a single block; None: to be counted
 
     def heed(self, event: BlockKnown | BlockBegan | BlockClosing | BlockOver) -> None:
         """Learn of a block."""
+        self._nodes = None
         if isinstance(event, BlockKnown):
             self._forget_asked(event.plan)
             self._blocks[event.block] = Block(event.block, event.plan, event.running)
@@ -98,6 +106,7 @@ class Blocks:
 
     def refused(self, plan: BlockPlan) -> None:
         """A block that was asked for will not come."""
+        self._nodes = None
         self._forget_asked(plan)
 
     def _forget_asked(self, plan: BlockPlan) -> None:
@@ -128,9 +137,10 @@ class Blocks:
         return block is not None and self._takes(block, work, share, expected, now)
 
     def _takes(self, block: Block, work: float, share: float, expected: float, now: float) -> bool:
-        if block.closing or share > block.plan.nodes or expected > block.seconds_left(now):
+        left = block.seconds_left(now)
+        if block.closing or share > block.plan.nodes or expected > left:
             return False
-        return work <= block.room(now) or not block.jobs
+        return not block.jobs or block.work + work <= block.plan.nodes * left * FILLED
 
     def any_takes(self, work: float, share: float, expected: float, now: float, but: Collection[str]) -> bool:
         """Whether a job may be handed to any block that is not one of ``but``."""
@@ -138,48 +148,48 @@ class Blocks:
 
     def could_take(self, share: float, expected: float) -> bool:
         """Whether a job would fit an empty block, of those that may be asked for or there are."""
-        plans = [BlockPlan(self._shape.nodes, self._shape.walltime), *[block.plan for block in self._blocks.values()]]
-        return any(share <= plan.nodes and expected <= usable(plan.walltime) for plan in plans)
+        if share <= self._shape.nodes and expected <= usable(self._shape.walltime):
+            return True
+        return any(share <= block.plan.nodes and expected <= block.usable for block in self._blocks.values())
 
-    def has_appetite(self, now: float, left: float) -> bool:
-        """Whether any block may be handed something, however little; ``left`` as for `emptiest`."""
-        return self.emptiest(0.0, 0.0, 0.0, now, left, ()) is not None
+    # ── who is handed what ───────────────────────────────────────────────────────────────────────────────────
 
-    def emptiest(
-        self, work: float, share: float, expected: float, now: float, left: float, but: Collection[str]
-    ) -> str | None:
-        """The block with the least to do for its size that may be handed a job.
+    def begin_round(self, now: float, left: float) -> bool:
+        """Look which blocks may be handed anything, however little; whether there are such. `emptiest` asks only them.
 
         Args:
-            but: not one of these.
-            left: node-seconds of all jobs that have not ended; where there are several blocks, each is handed at most
+            left: node-seconds of all jobs that have not ended. Where there are several blocks, each is handed at most
                 the part `AHEAD` of its share of it, so that the last jobs go to whoever is done first; one that has
                 not begun, and may wait for long, only what it runs at once, and as much again.
         """
-        each = self._share_of_each(left)
+        self._now = now
+        if self._nodes is None:
+            sizes = [block.plan.nodes for block in self._blocks.values() if not block.closing]
+            sizes += [plan.nodes for plan, _ in self._asked]
+            self._nodes = sum(sizes) if len(sizes) > 1 else 0
+        self._each = AHEAD * left / self._nodes if self._nodes else None
+        self._hungry = [block for block in self._blocks.values() if self._wants(block, 0.0, 0.0, 0.0)]
+        return bool(self._hungry)
+
+    def emptiest(self, work: float, share: float, expected: float, but: Collection[str]) -> str | None:
+        """The block with the least to do for its size that may be handed a job in this round, none of ``but``."""
         best: Block | None = None
-        for block in self._blocks.values():
-            if block.name in but or not self._wants(block, work, share, expected, now, each):
-                continue
-            if best is None or block.work / block.plan.nodes < best.work / best.plan.nodes:
-                best = block
+        least = inf
+        for block in self._hungry:
+            load = block.work / block.plan.nodes
+            if load < least and block.name not in but and self._wants(block, work, share, expected):
+                best, least = block, load
         return None if best is None else best.name
 
-    def wants(self, name: str, work: float, share: float, expected: float, now: float, left: float) -> bool:
-        """Whether a block that may be handed a job does not hold its part yet; ``left`` as for `emptiest`."""
+    def wants(self, name: str, work: float, share: float, expected: float) -> bool:
+        """Whether a block that may be handed a job does not hold its part yet, in this round."""
         block = self._blocks.get(name)
-        return block is not None and self._wants(block, work, share, expected, now, self._share_of_each(left))
+        return block is not None and self._wants(block, work, share, expected)
 
-    def _share_of_each(self, left: float) -> float | None:
-        """Node-seconds for each node of a block; None where there is one block only, which is handed all."""
-        open_ = [block.plan.nodes for block in self._blocks.values() if not block.closing]
-        if len(open_) + len(self._asked) < 2:
-            return None
-        return AHEAD * left / (sum(open_) + sum([plan.nodes for plan, _ in self._asked]))
-
-    def _wants(self, block: Block, work: float, share: float, expected: float, now: float, each: float | None) -> bool:
-        if not self._takes(block, work, share, expected, now):
+    def _wants(self, block: Block, work: float, share: float, expected: float) -> bool:
+        if not self._takes(block, work, share, expected, self._now):
             return False
+        each = self._each
         if each is None or not block.jobs or (not self._asked and block.nodes_held < DEPTH * block.plan.nodes):
             return True
         return block.until is not None and block.work + work <= each * block.plan.nodes
@@ -196,6 +206,7 @@ class Blocks:
                 return
             left = None if left is None or running is None else left - running
             self._asked.append((plan, running))
+            self._nodes = None
             yield plan, running
 
     def _ungranted(self) -> int | None:
@@ -242,6 +253,7 @@ class Blocks:
         for block in self._blocks.values():
             if not block.closing and not (idle and block.jobs):
                 block.closing = True
+                self._nodes = None
                 yield block.name
 
     def any_idle(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from flowrules.model.events import (
     Action,
+    Ahead,
     Capacity,
     Check,
     Checked,
@@ -44,7 +45,7 @@ from flowrules.schedule.queue import Queue
 from flowrules.schedule.ranks import longest_paths
 from flowrules.schedule.room import Grant, Room
 from flowrules.schedule.sanity import check_books
-from flowrules.schedule.states import OPEN, SETTLED, Jobs, State
+from flowrules.schedule.states import ABSENT, ASKED, DONE, OPEN, READY, RUNNING, SETTLED, WAITING, Jobs, State
 
 LEAST_PATIENCE: Final = 16
 
@@ -97,22 +98,24 @@ class Scheduler:
             NodeBack: self._node_back,
             Withdrawn: self._withdrawn,
             Granted: self._granted,
+            Ahead: self._ahead,
             Closing: self._close,
             Tick: lambda event: None,
         }
 
-    def advance(self, event: Event) -> list[Action]:
-        """What is to be done after an event, in order.
+    def advance(self, *events: Event) -> list[Action]:
+        """What is to be done after events, in order. What starts is decided once, after the last of them.
 
         Each `Planned` is followed by one `Finished`, at once or later, unless another `Planned` comes before. Each job
         is told once how it left: `Skipped`, `Blocked`, `Impossible`, `TooLate` or `Forgotten`, or its `Ended` was.
 
         Raises:
             ValueError: the event makes no sense: a need exceeds the capacity of the machine, jobs need each other in a
-                circle, a job or a node is unknown, a job does not run. Nothing has changed then.
+                circle, a job or a node is unknown, a job does not run. That event has changed nothing then.
         """
-        self._handlers[type(event)](event)
-        self._leaving.too_late(event.now)
+        for event in events:
+            self._handlers[type(event)](event)
+            self._leaving.too_late(event.now)
         self._start()
         self._finish()
         actions = self._actions[:]
@@ -122,7 +125,7 @@ class Scheduler:
     @property
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
-        return {state: self._jobs.counts[state] for state in State if state is not State.ABSENT}
+        return {state: self._jobs.counts[state] for state in State if state is not ABSENT}
 
     def state(self, job: int) -> State:
         """Where a job is in its life."""
@@ -147,7 +150,7 @@ class Scheduler:
         jobs.reach(max((job.id for job in new), default=-1))
         for job, shape in zip(new, shapes, strict=True):
             number = job.id
-            jobs.move(number, State.WAITING)
+            jobs.move(number, WAITING)
             jobs.ask[number] = job.check
             jobs.shape[number] = shape
             jobs.retries[number] = max(0, job.retries)
@@ -158,7 +161,7 @@ class Scheduler:
                 jobs.group[number] = queue.group_of(job.group)
         state = jobs.state
         for job in new:
-            needs = tuple(dict.fromkeys([need for need in job.needs if state(need) is not State.ABSENT]))
+            needs = tuple(dict.fromkeys([need for need in job.needs if state(need) is not ABSENT]))
             jobs.set_needs(job.id, needs)
             jobs.waiting[job.id] = sum([state(need) not in SETTLED for need in needs])
         fresh = {job.id for job in new}
@@ -181,7 +184,7 @@ class Scheduler:
         for job in listed:
             if job.id < 0:
                 raise ValueError(f"a job has a negative id: {job}")
-            if state(job.id) is State.ABSENT and job.id not in jobs:
+            if state(job.id) is ABSENT and job.id not in jobs:
                 jobs[job.id] = job
                 if job.need not in lines:
                     lines[job.need] = self._queue.line_of(self._room.shape(job.need))
@@ -192,7 +195,7 @@ class Scheduler:
         if jobs.state(number) not in OPEN:
             return
         known = set(jobs.needs(number))
-        more = tuple(n for n in dict.fromkeys(job.needs) if n not in known and jobs.state(n) is not State.ABSENT)
+        more = tuple(n for n in dict.fromkeys(job.needs) if n not in known and jobs.state(n) is not ABSENT)
         if not more:
             return
         jobs.add_needs(number, more)
@@ -202,24 +205,24 @@ class Scheduler:
 
     def _wait_again(self, job: int) -> None:
         """A job that has not started waits for the needs it has now."""
-        if self._jobs.state(job) is not State.WAITING:
-            self._jobs.move(job, State.WAITING)
+        if self._jobs.state(job) is not WAITING:
+            self._jobs.move(job, WAITING)
             self._again.pop(job, None)
         self._jobs.waiting[job] = self._jobs.unsettled(job)
 
     def _after_needs(self, job: int) -> None:
         """A waiting job whose needs may be settled, or lost."""
         jobs = self._jobs
-        if jobs.state(job) is not State.WAITING:
+        if jobs.state(job) is not WAITING:
             return
         if jobs.waiting[job]:
             self._leaving.unmet(job)
         elif jobs.ask[job]:
             if not self._is_closed():
-                jobs.move(job, State.ASKED)
+                jobs.move(job, ASKED)
                 self._actions.append(Check(job))
         else:
-            jobs.move(job, State.READY)
+            jobs.move(job, READY)
             self._queue.add(job)
             if jobs.attempts[job]:
                 self._again[job] = None
@@ -229,12 +232,12 @@ class Scheduler:
     def _checked(self, event: Checked) -> None:
         jobs, job = self._jobs, event.job
         state = jobs.state(job)
-        if state is State.ABSENT:
+        if state is ABSENT:
             raise ValueError(f"job {job} was never planned")
         for demanded in event.demand:
-            if jobs.state(demanded) is State.ABSENT:
+            if jobs.state(demanded) is ABSENT:
                 raise ValueError(f"job {demanded}, which job {job} demands, was never planned")
-        if state is State.ASKED and not event.run:
+        if state is ASKED and not event.run:
             jobs.move(job, State.SKIPPED)
             self._actions.append(Skipped(job))
             self._settled(job)
@@ -254,8 +257,8 @@ class Scheduler:
     def _settled(self, job: int) -> None:
         """Tell jobs that need this one."""
         jobs = self._jobs
-        for user in sorted(jobs.users(job)):
-            if jobs.state(user) is State.WAITING and jobs.waiting[user]:
+        for user in sorted(jobs.users(job)) if jobs.has_users(job) else ():
+            if jobs.state(user) is WAITING and jobs.waiting[user]:
                 jobs.waiting[user] -= 1
                 if not jobs.waiting[user]:
                     self._after_needs(user)
@@ -278,15 +281,17 @@ class Scheduler:
     def _launch(self, job: int) -> None:
         jobs = self._jobs
         grant, slot = self._room.take(self._queue.shape(jobs.shape[job]))
-        jobs.move(job, State.RUNNING)
+        jobs.move(job, RUNNING)
         jobs.attempts[job] += 1
         self._again.pop(job, None)
         self._running[job] = grant
         self._queue.begin_group(job)
-        self._actions.append(Start(job, jobs.attempts[job], slot))
+        self._actions.append(Start(job, jobs.attempts[job], slot, ahead=self._room.cores < 0))
 
     def _is_full(self) -> bool:
-        return self._room.cores < 1 or (self._max_jobs is not None and len(self._running) >= self._max_jobs)
+        return self._room.cores + self._room.ahead < 1 or (
+            self._max_jobs is not None and len(self._running) >= self._max_jobs
+        )
 
     def _is_closed(self) -> bool:
         """Whether nothing new may start."""
@@ -294,7 +299,7 @@ class Scheduler:
 
     def _ended(self, event: Ended) -> None:
         jobs, job = self._jobs, event.job
-        if jobs.state(job) is not State.RUNNING:
+        if jobs.state(job) is not RUNNING:
             raise ValueError(f"job {job} ended and was not running")
         withdrawn = event.withdrawn or (job in self._recalled and not event.ok)
         again = not (event.ok or withdrawn or event.fatal or self._stopped or job in self._killed)
@@ -307,7 +312,7 @@ class Scheduler:
         if withdrawn:
             self._leaving.forget(job, Forgotten(job))
         elif event.ok:
-            jobs.move(job, State.DONE)
+            jobs.move(job, DONE)
             self._settled(job)
         elif again:
             self._try_again(job)
@@ -327,12 +332,12 @@ class Scheduler:
 
     def _withdrawn(self, event: Withdrawn) -> None:
         jobs = self._jobs
-        if any(jobs.state(job) is State.ABSENT for job in event.jobs):
+        if any(jobs.state(job) is ABSENT for job in event.jobs):
             raise ValueError("a job that is withdrawn was never planned")
         for job in event.jobs:
             if jobs.state(job) in OPEN:
                 self._leaving.forget(job, Forgotten(job))
-            elif jobs.state(job) is State.RUNNING:
+            elif jobs.state(job) is RUNNING:
                 self._recalled.add(job)
                 self._kill(job)
 
@@ -358,6 +363,14 @@ class Scheduler:
             raise ValueError("not fewer than 0 jobs can run at once")
         self._max_jobs = event.running
 
+    def _ahead(self, event: Ahead) -> None:
+        self._room.ahead = event.jobs
+        for job in event.back:
+            self._room.give(self._running.pop(job))
+            self._jobs.attempts[job] -= 1
+            self._wait_again(job)
+            self._after_needs(job)
+
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _close(self, event: Closing) -> None:
@@ -382,9 +395,9 @@ class Scheduler:
         if self._finished or self._running or (self._again and not self._stopped):
             return
         counts = self._jobs.counts
-        left = sum(counts[state] for state in OPEN)
+        left = counts[WAITING] + counts[ASKED] + counts[READY]
         if left and not self._is_closed():
-            if not counts[State.ASKED] and not counts[State.READY]:
+            if not counts[ASKED] and not counts[READY]:
                 raise ValueError(f"jobs need each other in a circle, among them {self._jobs.open()[:10]}")
             return
         self._finished = True

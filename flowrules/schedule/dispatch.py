@@ -9,7 +9,7 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flowrules.model.dispatch import (
@@ -42,9 +42,10 @@ from flowrules.model.events import (
     StopAsked,
 )
 from flowrules.model.profile import BlockShape, NodeShape
-from flowrules.schedule.backlog import BESIDE, Backlog, likeness
 from flowrules.schedule.blocks import Blocks, share_of
+from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
+from flowrules.schedule.ready import Ready
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
@@ -78,29 +79,43 @@ class Dispatcher:
         self._listed: dict[int, SchedJob] = {}
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
         self._where: dict[int, str] = {}
+        self._following = Following()
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
-        self._backlog = Backlog()
         self._blocks = Blocks(shape, max_jobs)
+        self._ready = Ready(self._jobs, self._listed, self._work, self._unfit, self._blocks)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
         self._killed: set[int] = set()
         self._actions: list[DispatchAction] = []
 
-    def advance(self, event: DispatchEvent) -> list[DispatchAction]:
-        """What is to be done after an event, in order.
+    def advance(self, *events: DispatchEvent) -> list[DispatchAction]:
+        """What is to be done after events, in order. What is handed out is decided once, after the last of them.
 
         Raises:
-            ValueError: the event makes no sense.
+            ValueError: an event makes no sense.
         """
+        for event in events:
+            self._heed(event)
+        if self._begun and events:  # blocks of an earlier driver are told of before there is a plan
+            now = events[-1].now
+            self._hand_out(now)
+            self._open(now)
+            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
+            self._close(now)
+            self._finish()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _heed(self, event: DispatchEvent) -> None:
         match event:
+            case Ended():
+                self._ended(event)
             case Planned():
                 self._planned(event)
             case Checked():
                 self._checked(event)
-            case Ended():
-                self._ended(event)
             case StopAsked():
                 self._stop(event)
             case Returned():
@@ -114,14 +129,6 @@ class Dispatcher:
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
-        if self._begun:  # blocks of an earlier driver are told of before there is a plan
-            self._hand_out(event.now)
-            self._open(event.now)
-            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
-            self._close(event.now)
-            self._finish()
-        actions, self._actions = self._actions, []
-        return actions
 
     def state(self, job: int) -> State:
         """Where a job is in its life; RUNNING from the moment it is handed over."""
@@ -151,26 +158,37 @@ class Dispatcher:
             if job.held is not None:
                 self._adopt(job.id, *job.held)
         for job in new:
-            self._look(job.id)
+            for need in jobs.needs(job.id) if self._where else ():
+                if need in self._where:
+                    self._following.handed([job.id], self._where[need])
+        for job in new:
+            self._look_at_needs(job.id)
 
     def _weigh(self, job: SchedJob) -> None:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
 
+    def _look_at_needs(self, job: int) -> None:
+        """A job that has begun to wait: will it have what it needs?"""
+        jobs = self._jobs
+        if self._failed and jobs.waiting[job] and jobs.state(job) is State.WAITING:
+            lost = next((need for need in jobs.needs(job) if jobs.state(need) in LOST), None)
+            if lost is not None:
+                self._block(job, lost)
+        self._look(job)
+
     def _look(self, job: int) -> None:
-        """A waiting job whose needs changed: may it be asked about, be handed over, or can it not run any more?"""
+        """A waiting job whose needs changed: may it be asked about, or be handed over?"""
         jobs = self._jobs
         if jobs.state(job) is not State.WAITING:
             return
-        if jobs.waiting[job]:
-            lost = next((n for n in jobs.needs(job) if jobs.state(n) in LOST), None) if self._failed else None
-            if lost is not None:
-                self._block(job, lost)
-            elif not jobs.ask[job] and not self._listed[job].local and job not in self._alone:
-                where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
-                if len(where) == 1 and None not in where and LOCAL not in where:
-                    self._make_ready(job)
+        waiting = jobs.waiting[job]
+        if waiting:
+            where = self._following.only(job, waiting)
+            if where is None or where == LOCAL or jobs.ask[job] or job in self._alone or self._listed[job].local:
+                return
+            self._make_ready(job)
         elif jobs.ask[job]:
             if not self._is_closed():
                 jobs.move(job, State.ASKED)
@@ -179,21 +197,8 @@ class Dispatcher:
             self._make_ready(job)
 
     def _make_ready(self, job: int) -> None:
-        """Line a job up, unless no block will ever be able to take it."""
-        jobs = self._jobs
-        jobs.move(job, State.READY)
-        entry = -jobs.priority[job], -jobs.rank[job], job
-        if self._listed[job].local:
-            self._backlog.add(entry, BESIDE)
-            return
-        (work, share), lasts = self._work[job], self._lasts(job)
-        if self._blocks.could_take(share, lasts):
-            self._backlog.add(entry, likeness(lasts, work, int(share), self._unfit.get(job, ())))
-
-    def _lasts(self, job: int) -> float:
-        """Seconds that must be left of a block."""
-        listed = self._listed[job]
-        return listed.expected if listed.limit is None else listed.limit
+        self._jobs.move(job, State.READY)
+        self._ready.add(job)
 
     # ── jobs that may run ────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,7 +224,7 @@ class Dispatcher:
                 jobs.move(number, State.WAITING)
             jobs.waiting[number] = jobs.unsettled(number)
         for number in affected:
-            self._look(number)
+            self._look_at_needs(number)
 
     def _settled(self, job: int) -> None:
         jobs = self._jobs
@@ -234,8 +239,8 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
-        if not self._is_closed() and (self._local_free > 0 or self._blocks.has_appetite(now, self._left)):
-            self._backlog.hand_out(lambda job: self._offered(job, now))
+        if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
+            self._ready.hand_out(lambda job: self._offered(job, now))
 
     def _offered(self, job: int, now: float) -> bool:
         """Hand a job over, unless it is for its likes to wait as well."""
@@ -258,8 +263,7 @@ class Dispatcher:
         jobs = self._jobs
         if not jobs.waiting[job]:
             return True
-        where = {self._where.get(n) for n in jobs.needs(job) if jobs.state(n) not in SETTLED}
-        if len(where) == 1 and None not in where:
+        if self._following.only(job, jobs.waiting[job]) is not None:
             return True
         jobs.move(job, State.WAITING)
         self._look(job)
@@ -269,22 +273,20 @@ class Dispatcher:
         """The block for a job; None where there is none now."""
         if self._listed[job].local:
             return LOCAL if self._local_free > 0 else None
-        jobs = self._jobs
-        held = {self._where[n] for n in jobs.needs(job) if jobs.state(n) is State.RUNNING}
-        listed, lasts = self._listed[job], self._lasts(job)
+        listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
         but = self._unfit.get(job, ())
-        if held:
-            (name,) = held
-            if name in but:
+        held = self._following.only(job, waiting) if waiting else None
+        if held is not None:
+            if held in but:
                 return None
-            mates = listed.group is not None and self._group_block.get(listed.group) == name
-            if mates and self._blocks.takes(name, *self._work[job], lasts, now):
-                return name
-            return name if self._blocks.wants(name, *self._work[job], lasts, now, self._left) else None
+            mates = listed.group is not None and self._group_block.get(listed.group) == held
+            if mates and self._blocks.takes(held, *self._work[job], lasts, now):
+                return held
+            return held if self._blocks.wants(held, *self._work[job], lasts) else None
         mate = self._group_block.get(listed.group) if listed.group is not None else None
         if mate is not None and mate not in but and self._blocks.takes(mate, *self._work[job], lasts, now):
             return mate
-        return self._blocks.emptiest(*self._work[job], lasts, now, self._left, but)
+        return self._blocks.emptiest(*self._work[job], lasts, but)
 
     def _hand(self, job: int, where: str) -> None:
         jobs = self._jobs
@@ -300,12 +302,15 @@ class Dispatcher:
             if group is not None:
                 self._group_block[group] = where
         self._actions.append(Hand(job, jobs.attempts[job], where, after))
-        for user in sorted(jobs.users(job)):
+        users = sorted(jobs.users(job))
+        self._following.handed(users, where)
+        for user in users:
             self._look(user)
 
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
+        self._following.left(self._jobs.users(job), where)
         if where == LOCAL:
             self._local_free += 1
         else:
@@ -321,7 +326,7 @@ class Dispatcher:
             jobs.attempts[job] -= 1
             jobs.move(job, State.WAITING)
             jobs.waiting[job] = jobs.unsettled(job)
-            self._look(job)
+            self._look_at_needs(job)
 
     def _adopt(self, job: int, block: str, attempt: int) -> None:
         """A block of an earlier driver holds a job."""
@@ -351,7 +356,7 @@ class Dispatcher:
         elif again:
             jobs.move(job, State.WAITING)
             jobs.waiting[job] = jobs.unsettled(job)
-            self._look(job)
+            self._look_at_needs(job)
         else:
             jobs.move(job, State.FAILED)
             self._left -= self._work[job][0]
@@ -389,10 +394,10 @@ class Dispatcher:
 
     def _open(self, now: float) -> None:
         """Ask for blocks where ready jobs find no room in those there are."""
-        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._is_stuck(now):
+        if self._is_closed() or self._refused or not self._jobs.counts[State.READY] or not self._ready.are_stuck(now):
             return
         found: list[Open] = []
-        if self._any_head():
+        if self._ready.any():
             if not self._blocks.may_grow:
                 return
             todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
@@ -400,20 +405,6 @@ class Dispatcher:
             self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())
-
-    def _heads(self) -> Iterator[int]:
-        """One ready job of each kind that waits for a block."""
-        return (job for job in self._backlog.heads() if not self._listed[job].local)
-
-    def _any_head(self) -> bool:
-        return next(self._heads(), None) is not None
-
-    def _is_stuck(self, now: float) -> bool:
-        """Whether no block that there is or is asked for can be handed any of the ready jobs."""
-        takes = self._blocks.any_takes
-        return not self._blocks.are_asked and not any(
-            takes(*self._work[job], self._lasts(job), now, self._unfit.get(job, ())) for job in self._heads()
-        )
 
     def _close(self, now: float) -> None:
         """End blocks that hold nothing where nothing is left for them; where nothing new may start, all of them.
@@ -426,14 +417,14 @@ class Dispatcher:
             self._actions += [Close(block) for block in self._blocks.end(idle=True)]
 
     def _is_no_use(self, now: float) -> bool:
-        """Whether a block that holds nothing will not be handed anything: all that is ready needs more time than it has.
+        """Whether a block that holds nothing will not be handed anything: what is ready needs more time than it has.
 
         While something runs, or is asked about, and nothing is ready it stays, for what may follow.
         """
         counts = self._jobs.counts
         if not any(counts[state] for state in OPEN):
             return True
-        return self._is_stuck(now) and (self._any_head() or not (self._where or counts[State.ASKED]))
+        return self._ready.are_stuck(now) and (self._ready.any() or not (self._where or counts[State.ASKED]))
 
     def _finish(self) -> None:
         if self._finished or self._where:

@@ -41,6 +41,10 @@ class Expected:
             by_rule.setdefault(timing.rule, []).append(timing)
         self._rules = {rule: _Rule(known) for rule, known in by_rule.items()}
 
+    def knows(self, rule: str) -> bool:
+        """Whether the record says anything of a rule."""
+        return rule in self._rules
+
     def wants_size(self, rule: str) -> bool:
         """Whether the size of a job's inputs says how long it takes."""
         known = self._rules.get(rule)

@@ -71,6 +71,7 @@ class NodePool:
             raise ValueError("two nodes of a block have one name")
         self.size = sum(node.cores for node in self._nodes)
         self.cores = 0
+        self.ahead = 0
         self._tree = MaxTree(len(self._nodes))
         self._memos: dict[tuple[Shape, bool], _Memo] = {}
         self._log: list[int] = []  # nodes that got room, as far as memos may not know it

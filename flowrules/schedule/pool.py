@@ -17,11 +17,13 @@ class Pool:
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
         self.size = self.cores = capacity.cores
+        self.ahead = 0
         self.memory: float = inf if capacity.memory is None else capacity.memory
         self._limits = {name: i for i, name in enumerate(sorted(capacity.limits))}
         self.custom = [millionths(capacity.limits[name]) for name in sorted(capacity.limits)]
         self.gpus = _Gpus(len(capacity.gpus))
         self._kept: Shape | None = None
+        self._slots: dict[int, Slot] = {}  # those without GPUs, by their cores
 
     def shape(self, need: Need) -> Shape:
         shape = shape_of(need, self._limits)
@@ -48,11 +50,12 @@ class Pool:
     def fits(self, shape: Shape) -> bool:
         reserved = self._kept
         if reserved is None or reserved == shape:
+            gpus = shape.gpus or shape.share
             return (
-                shape.cores <= self.cores
+                (shape.cores <= self.cores or (shape.cores == 1 and not gpus and self.cores + self.ahead >= 1))
                 and shape.memory <= self.memory
-                and (not (shape.gpus or shape.share) or self.gpus.fits(shape.gpus, shape.share))
-                and all(amount <= self.custom[i] for i, amount in shape.custom)
+                and (not gpus or self.gpus.fits(shape.gpus, shape.share))
+                and (not shape.custom or all(amount <= self.custom[i] for i, amount in shape.custom))
             )
         if shape.cores > self.cores - reserved.cores:
             return False
@@ -72,7 +75,10 @@ class Pool:
         self.memory -= shape.memory
         for i, amount in shape.custom:
             self.custom[i] -= amount
-        gpus = self.gpus.take(shape.gpus, shape.share) if shape.gpus or shape.share else ()
+        if not (shape.gpus or shape.share):
+            slot = self._slots.get(shape.cores) or self._slots.setdefault(shape.cores, Slot(shape.cores))
+            return Grant(shape), slot
+        gpus = self.gpus.take(shape.gpus, shape.share)
         return Grant(shape, gpus), Slot(shape.cores, tuple(self.capacity.gpus[i] for i in gpus))
 
     def give(self, grant: Grant) -> None:
@@ -101,7 +107,7 @@ class Pool:
                 full.gpus.free[gpu] -= grant.shape.share or MILLION
         mine = (self.cores, self.memory, self.custom, self.gpus.free)
         assert mine == (full.cores, full.memory, full.custom, full.gpus.free)
-        assert min([0, self.cores, self.memory, *self.custom, *self.gpus.free]) == 0
+        assert min([0, self.memory, *self.custom, *self.gpus.free]) == 0
 
 
 class _Gpus:

@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, TypeAlias
 
 from flowrules.schedule.room import Room, Shape
-from flowrules.schedule.states import Jobs, State
+from flowrules.schedule.states import READY, Jobs
 
 Entry: TypeAlias = tuple[float, float, int, int]
 """Negative priority, negative rank, 0 where the job's group has begun (else 1), id: the least goes first."""
@@ -115,7 +115,7 @@ class Queue:
         self._begun[group] = True
         members, self._members[group] = self._members[group], []
         for member in members:
-            if member != job and self._jobs.state(member) is State.READY:
+            if member != job and self._jobs.state(member) is READY:
                 self._push(member, 0)
 
     def pop(self) -> int | None:
@@ -144,7 +144,8 @@ class Queue:
             aside.append(head)
         for head in aside:
             heappush(self._heads, head)
-        self._forget_old_heads()
+        if len(self._heads) > 4 * len(self._lines) + LOOK:
+            self._forget_old_heads()
         return found
 
     def _take(self, line: _Line) -> int:
@@ -185,15 +186,14 @@ class Queue:
     def _is_valid(self, entry: Entry, line: int) -> bool:
         job = entry[3]
         jobs = self._jobs
-        if jobs.state(job) is not State.READY or jobs.shape[job] != line:
+        if jobs.state(job) is not READY or jobs.shape[job] != line:
             return False
         group = jobs.group[job]
         return group < 0 or entry[2] == (0 if self._begun[group] else 1)
 
     def _forget_old_heads(self) -> None:
-        if len(self._heads) > 4 * len(self._lines) + LOOK:
-            self._heads = [head for head in self._heads if head[2] == self._lines[head[1]].version]
-            heapify(self._heads)
+        self._heads = [head for head in self._heads if head[2] == self._lines[head[1]].version]
+        heapify(self._heads)
 
     def ready(self) -> list[int]:
         """Ids of the jobs that line up, for tests."""

@@ -48,11 +48,13 @@ class Room(Protocol):
     """The free part of a capacity.
 
     Attributes:
-        size: cores in all; ``cores``: those that are free.
+        size: cores in all; ``cores``: those that are free, less than none while jobs were started before there is one.
+        ahead: how many jobs may be; 0 where a place knows no such thing.
     """
 
     size: int
     cores: int
+    ahead: int
 
     def shape(self, need: Need) -> Shape:
         """A need in whole numbers. More than one GPU and a part of another counts as whole ones.

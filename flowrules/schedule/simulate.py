@@ -86,15 +86,13 @@ def simulate_blocks(
     took.update(durations or {})
     desk = _Desk(parts)
     ends: list[tuple[float, int, int]] = []
-    for block in blocks:
-        block.tell(Planned(0.0, tuple(desk.first[block.index])), took, ends)
-    now = 0.0
+    for block, first in zip(blocks, desk.first, strict=True):
+        block.take(0.0, first, took, ends)
     while ends:
-        now, index, job = heappop(ends)
-        blocks[index].makespan = now
-        blocks[index].tell(Ended(now, job, True), took, ends)
-        for other, handed in desk.ended(job).items():
-            blocks[other].tell(Planned(now, tuple(handed)), took, ends)
+        now, index, number = heappop(ends)
+        blocks[index].tell(Ended(now, number, True), took, ends)
+        for other, handed in desk.ended(blocks[index].ids[number]).items():
+            blocks[other].take(now, handed, took, ends)
     return [block.result() for block in blocks]
 
 
@@ -104,11 +102,18 @@ def expected_time(job: SchedJob) -> float:
 
 
 class _Block:
-    """One scheduler in virtual time."""
+    """One scheduler in virtual time. It numbers its jobs itself: what it keeps is as much as it has jobs.
+
+    Attributes:
+        makespan: when the last of its jobs ended.
+        ids: of its jobs, by number.
+    """
 
     def __init__(self, index: int, scheduler: Scheduler, keep: bool) -> None:
-        self.index = index
         self.makespan = 0.0
+        self.ids: list[int] = []
+        self._index = index
+        self._numbers: dict[int, int] = {}
         self._scheduler = scheduler
         self._keep = keep
         self._busy = 0.0
@@ -116,26 +121,39 @@ class _Block:
         self._starts: dict[int, float] = {}
         self._slots: dict[int, Slot] = {}
 
+    def take(
+        self, now: float, jobs: Sequence[SchedJob], took: Mapping[int, float], ends: list[tuple[float, int, int]]
+    ) -> None:
+        """Take jobs; what they need elsewhere has ended."""
+        numbers = self._numbers
+        for job in jobs:
+            numbers[job.id] = len(self.ids)
+            self.ids.append(job.id)
+        here = [job.numbered(numbers[job.id], [numbers[n] for n in job.needs if n in numbers]) for job in jobs]
+        self.tell(Planned(now, tuple(here)), took, ends)
+
     def tell(self, event: Event, took: Mapping[int, float], ends: list[tuple[float, int, int]]) -> None:
         """Tell an event and do what follows; ends of jobs that start go into the heap."""
         now = event.now
+        if isinstance(event, Ended):
+            self.makespan = now
         todo: list[Action] = self._scheduler.advance(event)
         self._events += 1
         while todo:
-            checks: list[int] = []
+            checks: list[Event] = []
             for action in todo:
                 if isinstance(action, Start):
-                    job = action.job
-                    heappush(ends, (now + took[job], self.index, job))
+                    job = self.ids[action.job]
+                    heappush(ends, (now + took[job], self._index, action.job))
                     self._busy += took[job] * action.slot.cores
                     if self._keep:
                         self._starts[job] = now
                         self._slots[job] = action.slot
                 elif isinstance(action, Check):
-                    checks.append(action.job)
+                    checks.append(Checked(now, action.job, True))
                 elif isinstance(action, Impossible):
-                    raise ValueError(f"job {action.job} exceeds the capacity")
-            todo = [a for job in checks for a in self._scheduler.advance(Checked(now, job, True))]
+                    raise ValueError(f"job {self.ids[action.job]} exceeds the capacity")
+            todo = self._scheduler.advance(*checks) if checks else []
             self._events += len(checks)
 
     def result(self) -> Simulation:

@@ -41,6 +41,14 @@ class State(IntEnum):
     """It was taken back, or needs a job that was, or cannot run here; nobody failed."""
 
 
+# looking a member up on its class takes as long as ten lookups of these
+ABSENT: Final = State.ABSENT
+WAITING: Final = State.WAITING
+ASKED: Final = State.ASKED
+READY: Final = State.READY
+RUNNING: Final = State.RUNNING
+DONE: Final = State.DONE
+
 SETTLED: Final = frozenset({State.DONE, State.SKIPPED})
 """Others need not wait for such a job."""
 LOST: Final = frozenset({State.FAILED, State.BLOCKED})
@@ -130,7 +138,7 @@ class Jobs:
 
     def state(self, job: int) -> State:
         """The state of a job; ABSENT for an id that was never seen."""
-        return _STATES[self._state[job]] if 0 <= job < len(self._state) else State.ABSENT
+        return _STATES[self._state[job]] if 0 <= job < len(self._state) else ABSENT
 
     def open(self) -> list[int]:
         """All jobs that have not started and still may; looks at every job."""
@@ -178,6 +186,10 @@ class Jobs:
         while at != _END:
             yield self._user[at]
             at = self._next[at]
+
+    def has_users(self, job: int) -> bool:
+        """Whether any job needs a job."""
+        return self._first[job] != _END
 
     def revive(self, demand: Sequence[int]) -> tuple[list[int], list[int]]:
         """Skipped jobs whose missing outputs are demanded wait again, and run without being asked about.

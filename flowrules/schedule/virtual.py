@@ -6,7 +6,7 @@ a `World`. Jobs are handed over in turns of the driver, as in life: what ends in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -21,6 +21,7 @@ from flowrules.model.dispatch import (
     BlockOver,
     BlockPlan,
     Close,
+    DispatchAction,
     DispatchEvent,
     Grant,
     Hand,
@@ -183,40 +184,35 @@ class _Campaign:
 
     def _hear(self, news: Sequence[DispatchEvent], now: float) -> None:
         """One turn: conclude from the news, and hand over what follows, each block's tasks at once."""
-        todo = list(news)
         touched: dict[int, _Block] = {}
-        for event in todo:
-            self.outcome.events += 1
-            for action in self._dispatcher.advance(event):
-                match action:
-                    case Hand():
-                        block = self._named(action.block)
-                        if block is None or block.closed:
-                            todo.append(Returned(now, (action.job,)))
-                        else:
-                            block.take(self.by_id[action.job], action)
-                            touched[block.index] = block
-                    case Open():
-                        todo.append(self._open(action, now))
-                    case Grant():
-                        granted = self._named(action.block)
-                        if granted is not None:
-                            granted.grant(action.running, now)
-                    case Close():
-                        closing = self._named(action.block)
-                        if closing is not None:
-                            closing.close(now)
-                    case Check():
-                        todo.append(Checked(now, action.job, True))
-                    case Blocked():
-                        self.outcome.failed += 1
-                    case Finished():
-                        self._finished = True
+        while news:
+            self.outcome.events += len(news)
+            actions = self._dispatcher.advance(*news)
+            news = [answer for action in actions for answer in self._perform(action, touched, now)]
         for block in touched.values():
             block.plan_taken(now)
 
-    def _named(self, name: str) -> _Block | None:
-        return self._blocks[int(name)]
+    def _perform(self, action: DispatchAction, touched: dict[int, _Block], now: float) -> Iterator[DispatchEvent]:
+        """Do what the driver would, and say what it hears of that at once."""
+        block = self._blocks[int(action.block)] if isinstance(action, Hand | Grant | Close) else None
+        match action:
+            case Hand() if block is None or block.closed:
+                yield Returned(now, (action.job,))
+            case Hand() if block is not None:
+                block.take(self.by_id[action.job], action)
+                touched[block.index] = block
+            case Grant() if block is not None:
+                block.grant(action.running, now)
+            case Close() if block is not None:
+                block.close(now)
+            case Open():
+                yield self._open(action, now)
+            case Check():
+                yield Checked(now, action.job, True)
+            case Blocked():
+                self.outcome.failed += 1
+            case Finished():
+                self._finished = True
 
     # ── the batch system ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,10 +282,7 @@ class _Block:
         """A task for the next `plan_taken`."""
         number = self._number[job.id] = len(self._tasks)
         self._tasks.append((job.id, hand.attempt))
-        needs = tuple([self._number[need] for need in hand.after])
-        self._inbox.append(
-            SchedJob(number, needs, False, job.need, job.priority, job.expected, group=job.group, limit=job.limit)
-        )
+        self._inbox.append(job.numbered(number, [self._number[need] for need in hand.after]))
 
     def plan_taken(self, now: float) -> None:
         """Hand what was taken to the scheduler, once there is one."""

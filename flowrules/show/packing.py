@@ -9,7 +9,7 @@ from typing import Final
 from flowrules.model.packing import PackedBlock, Packing, Unfit
 from flowrules.show.grid import Column, grid
 from flowrules.show.text import counted
-from flowrules.show.units import clock_time, human_time
+from flowrules.show.units import clock_time, human_hours, human_time
 
 PICTURE: Final = 60
 """Columns of a picture."""
@@ -31,7 +31,7 @@ _COLUMNS: Final = (
     Column("busy", right=True),
     Column("node-hours", right=True),
 )
-_WHY: Final = {
+WHY_UNFIT: Final = {
     Unfit.NODE: "ask for more than a node, or a block, has",
     Unfit.WALLTIME: "take longer than a block may last",
     Unfit.NEEDS: "need a job that is in no block",
@@ -70,7 +70,7 @@ def packing_lines(
         hours = sum(s.nodes * s.block.makespan / 3600 for s in shown)
         yield (
             f"packing on {machine}: {counted(len(shown), 'block')}, {human_time(packing.makespan)} once they run, "
-            f"{hours:.2g} node-hours"
+            f"{human_hours(hours)} node-hours"
         )
         yield from grid(_COLUMNS, [_row(number, s) for number, s in enumerate(shown, 1)], color=color, width=width)
         for number, s in enumerate(shown[:MOST_BLOCKS], 1):
@@ -80,7 +80,7 @@ def packing_lines(
         spare = sum(s.spare for s in shown)
         if spare:
             yield f"{counted(spare, 'node')} beyond what the jobs need: the queue takes no smaller blocks"
-    for why, text in _WHY.items():
+    for why, text in WHY_UNFIT.items():
         count = sum(unfit is why for unfit in packing.unfit.values())
         if count:
             yield f"{counted(count, 'job')} in no block: {'they' if count > 1 else 'it'} {text}"
@@ -96,7 +96,7 @@ def _row(number: int, shown: ShownBlock) -> tuple[str, ...]:
         f"{len(block.spans):,}",
         human_time(block.makespan),
         f"{block.busy:.0f}%",
-        f"{shown.nodes * block.makespan / 3600:.2g}",
+        human_hours(shown.nodes * block.makespan / 3600),
     )
 
 

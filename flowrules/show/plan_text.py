@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from flowrules.model.job import Job
 from flowrules.model.plan import Cause, Decision, Plan, Reason
-from flowrules.model.rule import Rule
 from flowrules.show.grid import Column, grid
-from flowrules.show.problems import problem_object, render_text
 from flowrules.show.text import counted, escape, json_line, paint, shorten, shorten_middle
 
-Needs = Callable[[Job], Mapping[str, object]]
+if TYPE_CHECKING:
+    from flowrules.model.job import Job
+    from flowrules.model.rule import Rule
+
+Needs: TypeAlias = "Callable[[Job], Mapping[str, object]]"
 """Threads and resources of a job at its first attempt, as text by name; `?` for what is not known yet."""
 
-Command = Callable[[Job], str]
+Command: TypeAlias = "Callable[[Job], str]"
 """The command of a job, or a description of an action that is no shell text."""
 
 FILES: Final = 4
@@ -111,7 +112,17 @@ def render_plan(
 
 def totals(rows: Sequence[RuleTally]) -> str:
     """`121 jobs will run, 4 may run, 30 are up to date`, or that there is nothing to do."""
-    run, may, skip = sum(r.run for r in rows), sum(r.may for r in rows), sum(r.skip for r in rows)
+    return _totals(sum(r.run for r in rows), sum(r.may for r in rows), sum(r.skip for r in rows))
+
+
+def up_to_date_lines(jobs: int, targets: Sequence[str], *, quiet: bool = False) -> Iterator[str]:
+    """`plan_lines` (or, where ``quiet``, `totals`) of a plan of which no job will or may run."""
+    yield _totals(0, 0, jobs)
+    if targets and not quiet:
+        yield _targets(targets)
+
+
+def _totals(run: int, may: int, skip: int) -> str:
     if not run and not may:
         return f"nothing to do: {counted(skip, 'job is', 'jobs are')} up to date" if skip else "nothing to do"
     parts = []
@@ -187,14 +198,20 @@ def _varies(rule: Rule) -> bool:
 
 def _notes(plan: Plan, color: bool, width: int | None) -> Iterator[str]:
     if plan.targets:
-        yield f"targets: {file_list(plan.targets)}"
+        yield _targets(plan.targets)
     if plan.unknown:
         yield f"not known before a checkpoint has run: {_unknown(plan)}"
     if plan.kept:
         yield f"kept as they are, what they were made from is gone: {file_list(plan.kept)}"
     if plan.warnings:
         yield ""
+        from flowrules.show.problems import render_text
+
         yield render_text(plan.warnings, color=color, width=width)
+
+
+def _targets(targets: Sequence[str]) -> str:
+    return f"targets: {file_list(targets)}"
 
 
 def _unknown(plan: Plan) -> str:
@@ -277,6 +294,8 @@ def render_plan_json(
         dag: where given, JSON text of the DAG, which becomes the member ``dag``.
         packing: where given, the member ``packing``.
     """
+    from flowrules.show.problems import problem_object
+
     unknown = set(plan.unknown)
     rows = tally(plan)
     return json_line(

@@ -33,6 +33,8 @@ class State(IntEnum):
     """It has no action: nothing that anybody waits for."""
 
 
+_UNCOUNTED, _COLLECTOR = State.UNCOUNTED, State.COLLECTOR  # looking them up on their class takes ten times as long
+_WAITING, _RUNNING, _DONE = State.WAITING, State.RUNNING, State.DONE
 SETTLED = (State.DONE, State.FAILED, State.SKIPPED, State.BLOCKED)
 
 
@@ -103,23 +105,21 @@ class Tally:
 
     def job_started(self, event: JobStarted) -> bool:
         """Note the start of an attempt; False for a job that nobody counts."""
-        if self._states[event.job] == State.COLLECTOR:
+        if self._states[event.job] == _COLLECTOR:
             return False
         now = self.clock()
         if self.started is None:
             self.started = now
         self.running[event.job] = Running(event, now)
-        self._move(event.job, event.rule, State.RUNNING)
+        self._move(event.job, event.rule, _RUNNING)
         return True
 
     def job_ended(self, event: JobEnded) -> bool:
         """Note the end of an attempt; False for one that nobody waits for: a collector that succeeded."""
         self.running.pop(event.job, None)
-        if self._states[event.job] == State.COLLECTOR and event.ok:
+        if self._states[event.job] == _COLLECTOR and event.ok:
             return False
-        self._move(
-            event.job, event.rule, State.DONE if event.ok else State.WAITING if event.will_retry else State.FAILED
-        )
+        self._move(event.job, event.rule, _DONE if event.ok else _WAITING if event.will_retry else State.FAILED)
         rule = self.rules[event.rule]
         rule.ended += 1
         rule.seconds += event.elapsed
@@ -128,7 +128,7 @@ class Tally:
 
     def settle(self, job: int, state: State) -> bool:
         """Note that a job is skipped or blocked; False for one that nobody counts."""
-        if self._states[job] == State.COLLECTOR:
+        if self._states[job] == _COLLECTOR:
             return False
         self._move(job, self.rule(job), state)
         return True
@@ -138,10 +138,10 @@ class Tally:
         if row is None:
             row = self.rules[rule] = RuleCount(rule)
         old = self._states[job]
-        if old != State.UNCOUNTED and old != State.COLLECTOR:
+        if old != _UNCOUNTED and old != _COLLECTOR:
             row.counts[old] -= 1
             self._sums[old] -= 1
-        if state != State.UNCOUNTED:
+        if state != _UNCOUNTED:
             row.counts[state] += 1
             self._sums[state] += 1
         self._states[job] = state

@@ -46,6 +46,11 @@ def clock_time(seconds: float) -> str:
     return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
 
 
+def human_hours(hours: float) -> str:
+    """Node-hours: `0.05`, `1.2`, `47`, `1,234`."""
+    return f"{hours:,.0f}" if hours >= 99.5 else f"{hours:.2g}"
+
+
 def human_rate(per_second: float) -> str:
     """How often: `120/s`, `2.5/s`, `12/min`, `3/h`."""
     for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,15 @@ import pytest
 from flowrules.app.fleet import Fleet
 from flowrules.app.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.profiles import open_profile
-from flowrules.errors import BatchError
-from flowrules.execute.batch.patience import Manners, Patient
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.errors import BatchError, UsageError
+from flowrules.execute.batch.patience import Manners, Patient, finish
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.model.block import Task, TaskEnd
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.events import Need
+from flowrules.model.profile import Profile, Queue
 from flowrules.model.record import Record
+from flowrules.ports import Waiting
 from flowrules.record.messages import Closed, Ended, Started
 from flowrules.record.spool_runner import RunnerFolder
 
@@ -33,21 +37,38 @@ class Machine:
         self.submitted: list[str] = []
         self.cancelled: list[str] = []
         self.fails: BatchError | None = None
+        self.hangs = False
+        self.queues_today: Mapping[str, QueueToday] | BatchError = {}
 
-    def submit(self, script: str, name: str) -> str:
+    def takes(self) -> Waiting[None]:
+        """What a command takes."""
+        while self.hangs:
+            yield 0.5
+
+    def submit(self, script: str, name: str) -> Waiting[str]:
+        yield from self.takes()
         if self.fails is not None:
             raise self.fails
         self.submitted.append(name)
         self.jobs[f"{len(self.submitted)}.m"] = QUEUED
         return f"{len(self.submitted)}.m"
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
+        yield from self.takes()
         return [f"{n + 1}.m" for n, known in enumerate(self.submitted) if known == name]
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
+        yield from self.takes()
         return {id: self.jobs[id] for id in ids if id in self.jobs}
 
-    def cancel(self, id: str) -> None:
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        yield from self.takes()
+        if isinstance(self.queues_today, BatchError):
+            raise self.queues_today
+        return self.queues_today
+
+    def cancel(self, id: str) -> Waiting[None]:
+        yield from self.takes()
         if self.fails is not None:
             raise self.fails
         self.cancelled.append(id)
@@ -64,12 +85,12 @@ class Yard:
         self.epoch = 0
         self.fleet = self.driver()
 
-    def driver(self) -> Fleet:
+    def driver(self, profile: Profile = PROFILE) -> Fleet:
         """The next driver; the one before is dead."""
         self.epoch += 1
         manners = Manners(every=10.0, gap=0.0, looks=(1.0, 2.0), pause=1.0, longest=2.0, lasting=20.0)
         self.fleet = Fleet(
-            PROFILE,
+            profile,
             Patient(self.machine, manners, clock=lambda: self.now),
             str(self.path),
             "c",
@@ -157,7 +178,7 @@ def test_a_block_that_was_only_half_made_is_none(yard):
 
 def test_a_driver_that_died_at_its_submission_does_not_submit_twice(yard):
     block = yard.block(task("1J1.1"))
-    yard.machine.submit("", f"fr-c-{block}")  # and nobody wrote down the answer
+    finish(yard.machine.submit("", f"fr-c-{block}"))  # and nobody wrote down the answer
     yard.driver().attach()
     yard.news(5)
     assert yard.machine.submitted == [f"fr-c-{block}"]
@@ -260,3 +281,85 @@ def test_a_block_keeps_its_last_grant_under_the_next_driver(yard):
     yard.fleet.grant(block, 7)
     yard.driver().attach()
     assert yard.fleet.running_of(block) == 7
+
+
+def test_while_a_command_hangs_blocks_are_read_and_fed(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    yard.machine.hangs = True
+    other = yard.block(task("1J2.1"))
+    with yard.runner(block) as runner:
+        runner.write(done("1J1.1"))
+        runner.flush()
+        assert len(of(yard.news(1), TaskEnded)) == 1
+        yard.fleet.hand(block, [task("1J3.1")])
+        assert any("1J3.1" in str(message) for message in runner.inbox())
+        assert yard.news(60) == [], "and nothing is concluded of what is not known"
+        yard.machine.hangs = False
+        yard.news(10)
+    assert [name.rsplit("-")[-1] for name in yard.machine.submitted] == [block, other], "each once"
+
+
+def test_who_leaves_waits_for_no_answer(yard):
+    yard.machine.hangs = True
+    block = yard.block(task("1J1.1"))
+    yard.news(3)
+    yard.fleet.leave()
+    yard.machine.hangs = False
+    yard.driver().attach()
+    yard.news(10)
+    assert yard.machine.submitted == [f"fr-c-{block}"], "what became of it is found out by the next"
+
+
+DEBUG, PROD = Queue("debug", (1, 2), (0, 3600.0)), Queue("prod", (1, 10), (0, 24 * 3600.0))
+QUEUES = replace(PROFILE, queues=(DEBUG, PROD))
+
+
+@pytest.mark.parametrize(
+    ("queue", "today", "chosen", "told"),
+    [
+        ("auto", {}, "", "no batch job can be submitted: `debug` does not exist; `prod` does not exist"),
+        ("auto", [QueueToday("debug"), QueueToday("prod")], "debug", ""),
+        ("auto", [QueueToday("prod")], "prod", "the queue `debug` does not exist"),
+        (
+            "auto",
+            [QueueToday("debug", enabled=False), QueueToday("prod")],
+            "prod",
+            "the queue `debug` takes no batch jobs today",
+        ),
+        ("auto", [QueueToday("debug", started=False), QueueToday("prod")], "prod", "the queue `debug` is stopped"),
+        ("debug", [QueueToday("debug", started=False), QueueToday("prod")], "debug", "the queue `debug` is stopped"),
+        ("debug", [QueueToday("prod")], "", "no batch job can be submitted: `debug` does not exist"),
+        (
+            "auto",
+            [QueueToday("debug", walltime=(0.0, 60.0)), QueueToday("prod")],
+            "prod",
+            "`debug` takes 1min at most today",
+        ),
+        ("auto", BatchError("`qstat` did not answer"), "debug", "did not answer: queues are taken as the profile says"),
+        ("auto", BatchError("there is no command `qstat` here", final=True), "debug", ""),
+    ],
+)
+def test_queues_are_as_the_batch_system_says(yard, queue, today, chosen, told):
+    yard.machine.queues_today = today if isinstance(today, BatchError | dict) else {q.name: q for q in today}
+    fleet = yard.driver(replace(QUEUES, queue=queue))
+    if chosen:
+        block = fleet.open(BlockPlan(1, 600.0), None)
+        assert json.loads(Path(f".flowrules/blocks/{block}/block.json").read_text())["queue"] == chosen
+        assert [said for said in yard.said if told in said] if told else not yard.said
+    else:
+        with pytest.raises(UsageError, match=told):
+            fleet.open(BlockPlan(1, 600.0), None)
+        assert yard.machine.submitted == [] and fleet.names == []
+
+
+def test_that_queues_are_not_told_of_holds_up_no_other_question(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    yard.machine.hangs = True
+    yard.driver().attach()
+    yard.machine.hangs = False
+    with yard.runner(block):
+        yard.machine.jobs["1.m"] = ENDED
+        yard.news(250)
+    assert any("ended without a word" in said for said in yard.said), "the block was asked about"

@@ -16,7 +16,7 @@ from flowrules.model.profile import NodeShape
 from flowrules.model.record import Record
 from flowrules.model.status import BlockState, Drives, RuleStatus
 from flowrules.record.blockfiles import OVER
-from flowrules.record.campaign import campaign_id
+from flowrules.record.campaign import Asked, campaign_id
 from flowrules.record.lock import HeldLock, acquire
 from flowrules.record.messages import Closed, Ended, Given, Started
 from flowrules.record.owner import Owner
@@ -70,7 +70,7 @@ class Campaign:
 def campaign(tmp_path: Path) -> Iterator[Campaign]:
     with acquire(str(tmp_path), Owner.here("run-1", "flowrules --profile p")) as lock:
         campaign = Campaign(tmp_path, lock)
-        campaign_id(str(tmp_path), "p", sandbox=False)
+        campaign_id(str(tmp_path), Asked("p"))
         yield campaign
         for file in (campaign.store, *campaign.blocks, *campaign.runners):
             file.close()

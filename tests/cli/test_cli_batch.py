@@ -59,14 +59,40 @@ def test_options_of_a_profile_go_with_one(desk) -> None:
         assert f"`{option[0]}` goes with `--profile`" in desk.wrong(*option)
 
 
-def test_emulated_blocks_and_real_ones_are_not_mixed(desk) -> None:
-    desk.write(".flowrules/campaign", '{"id": "c0ffee", "profile": "polaris", "sandbox": true}')
-    desk.write(".flowrules/blocks/b001/block.json", "{}")
+SLURM = """\
+scheduler: slurm
+launcher: local
+node: {cpus: 2}
+"""
+
+BLOCKS = """\
+error[F602]: blocks of profile `polaris` (pbs, emulated) may still run jobs here{other}: {blocks}
+   hint: `flowrules --profile polaris --sandbox` goes on with them; interrupt that twice to cancel them
+"""
+
+
+def test_no_run_begins_beside_blocks_that_it_would_not_go_on_with(desk) -> None:
+    desk.write(".flowrules/campaign", '{"id": "c0ffee", "profile": "polaris", "scheduler": "pbs", "sandbox": true}')
+    for block in ("b001", "b002"):
+        desk.write(f".flowrules/blocks/{block}/block.json", "{}")
+    desk.write(".flowrules/blocks/b001/over", "")
     desk.write(".flowrules/version", "1\n")
     (desk.path / ".flowrules").chmod(0o700)
     desk.write("mine/profile.yaml", MINE)
-    said = desk.call("--profile", "./mine", "--set", "pbs.account=a")
-    assert said.status == 2
-    assert "blocks of an earlier campaign may still run jobs here: b001" in said.err
-    assert "`flowrules --profile polaris --sandbox` goes on with them" in said.err
-    assert "blocks of an earlier campaign" in desk.call().err
+    desk.write("slurm/profile.yaml", SLURM)
+    mine = ("--profile", "./mine", "--set", "pbs.account=a")
+    for call, other in (
+        ((), ""),
+        (("--profile", "local"), ""),
+        ((*mine, "--submit"), ""),
+        (mine, ", and this run is for profile `./mine` (pbs)"),
+        ((*mine, "--sandbox"), ", and this run is for profile `./mine` (pbs, emulated)"),
+        (("--profile", "./slurm"), ", and this run is for profile `./slurm` (slurm)"),
+    ):
+        assert desk.wrong(*call) == BLOCKS.format(other=other, blocks="b002")
+    desk.write(".flowrules/blocks/b002/submitted", '{"id": "7.sandbox"}')
+    assert desk.wrong() == BLOCKS.format(other="", blocks="b002 (batch job `7.sandbox`)")
+    for number in range(3, 8):
+        desk.write(f".flowrules/blocks/b00{number}/block.json", "{}")
+    told = "b002 (batch job `7.sandbox`), b003, b004 and 3 more"
+    assert desk.wrong() == BLOCKS.format(other="", blocks=told)

@@ -65,9 +65,11 @@ class Campaign(Box):
         self.drivers.append(driver)
         return driver
 
-    def until(self, seen: Callable[[], object], else_say: str = "it did not happen") -> None:
+    def until(
+        self, seen: Callable[[], object], else_say: str = "it did not happen", seconds: float = PATIENCE
+    ) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         while not seen():
             said = self.read("said") if self.exists("said") else ""
             assert time.monotonic() < deadline, f"{else_say}\n{said}"

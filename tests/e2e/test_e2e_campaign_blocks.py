@@ -65,6 +65,40 @@ def test_without_blocks_the_campaign_ends_and_says_why(campaign, fault: str, wor
     box.alone()
 
 
+QUEUES = MACHINE + "queues: {first: {walltime: 30min}, second: {walltime: 1h}}\n"
+"""Of the first no block is stopped, and it is the one waited for least."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "queue", "words"),
+    [
+        ("none", "first", ""),
+        (
+            "is_stopped",
+            "second",
+            "the queue `first` is stopped: what is submitted to it does not start before that changes",
+        ),
+        ("hangs_about_queues", "first", "`sleep` did not answer within 0.5s: queues are taken as the profile says"),
+    ],
+)
+def test_a_block_goes_to_a_queue_that_takes_it_today(campaign, fault: str, queue: str, words: str) -> None:
+    box = with_fault(campaign(PAIR, machine=QUEUES), fault)
+    said = box.campaign("-j", "4")
+    assert words in said and f"for 1 min in queue {queue}" in said
+    box.alone()
+
+
+@pytest.mark.parametrize("submit", [(), ("--submit",)])
+def test_where_no_queue_takes_anything_nothing_is_submitted(campaign, submit: tuple[str, ...]) -> None:
+    box = with_fault(campaign(PAIR, machine=QUEUES), "is_shut")
+    said = box.campaign("-j", "4", *submit, status=1)
+    assert (
+        "no batch job can be submitted: `first` takes no batch jobs today; `second` takes no batch jobs today" in said
+    )
+    assert not box.exists("submissions") and box.blocks == []
+    box.alone()
+
+
 def test_a_block_that_waits_is_taken_out_of_its_queue(campaign) -> None:
     box = with_fault(campaign(PAIR), "never_starts")
     driver = box.driver("-j", "4")
@@ -102,6 +136,47 @@ def test_who_interrupts_while_a_command_hangs_is_heard(campaign) -> None:
     assert driver.wait(60) == 130
     assert box.blocks == ["b001"] and not box.exists(".flowrules/blocks/b001/submitted")
     assert box.read("asked").count("qsub") == 1
+    box.alone()
+
+
+# `between` runs beside the driver: nothing gets from `first` to `last` without it
+THROUGH = """
+let N = [f"{n}" for n in range(8)]
+rule all:
+    input: expand("last/{n}", n=N)
+rule first:
+    output: "first/{n}"
+    resources: gpus=1, walltime=1min
+    shell: "echo {n} > {output}"
+rule between:
+    input: "first/{n}"
+    output: "between/{n}"
+    local: true
+    shell: "cp {input} {output}"
+rule last:
+    input: "between/{n}"
+    output: "last/{n}"
+    shell: "cp {input} {output}"
+"""
+
+
+def test_while_a_submission_hangs_other_blocks_are_collected_and_fed(campaign) -> None:
+    box = with_fault(campaign(THROUGH), "hangs_at_the_second")
+    driver = box.driver("-j", "8")
+    box.until(lambda: "] last n=" in box.read("said"), "no job went from block to driver and back")
+    assert box.blocks == ["b001", "b002"] and len(box.read("submissions").splitlines()) == 1
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(60) == 130
+    box.command = Campaign.command.__get__(box)
+    box.campaign("-j", "8")
+    assert box.made_twice() == []
+    box.alone()
+
+
+def test_while_a_status_query_hangs_a_campaign_comes_to_its_end(campaign) -> None:
+    box = with_fault(campaign(THROUGH), "hangs_when_asked")
+    box.campaign("-j", "8", "--set", "blocks.max=1")
+    assert box.exists("asked") and len(box.ran()) == 3
     box.alone()
 
 
@@ -163,6 +238,27 @@ def test_at_the_walltime_the_next_block_goes_on(campaign) -> None:
     box.write("go", "")
     ends_well(box, driver)
     assert "block b001 ends: " in box.read("said"), "by its own clock, or asked to by the batch system"
+
+
+@pytest.mark.slow
+def test_a_job_that_blocks_cut_off_again_and_again_has_failed(campaign) -> None:
+    box = campaign(
+        """
+        rule all:
+            input: "out"
+        rule long:
+            output: "out"
+            shell: "echo begun; echo begun >> ledger; sleep 1000"
+        """
+    )
+    said = box.campaign("-j", "4", "--set", "blocks.walltime=12s", status=1)
+    words = "it was cut off 2 times, after more than half of a block's walltime: it needs longer blocks"
+    assert f"failed: long: killed by SIGTERM, {words}" in said and "| begun" in said, said
+    (record,) = box.history("--failed")
+    assert (record["rule"], record["status"], record["error"]) == ("long", "failed", words)
+    assert 4 <= record["ended"] - record["started"] < 60 and record["host"] == "node1"
+    assert box.read("ledger") == "begun\nbegun\n" and box.blocks == ["b001", "b002"]
+    box.alone()
 
 
 def test_a_killed_runner(campaign) -> None:

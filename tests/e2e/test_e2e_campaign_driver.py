@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from campaign_box import most_at_once
+from campaign_box import MACHINE, most_at_once
 
 KILLS = 10
 
@@ -98,7 +98,7 @@ def test_one_interrupt_leaves_after_a_while(campaign) -> None:
     assert "1 block will go on" in box.read("said")
     refused = box.run("-j", "4")
     assert refused.returncode == 2, "jobs that the block may run are not run here"
-    assert "blocks of an earlier campaign may still run jobs here: b001" in refused.stderr
+    assert "blocks of profile `./machine` (pbs, emulated) may still run jobs here: b001 (batch job" in refused.stderr
     assert "--profile ./machine --sandbox" in refused.stderr
     box.write("go", "")
     box.campaign("-j", "4")
@@ -121,6 +121,46 @@ def test_two_interrupts_cancel(campaign) -> None:
     box.write("go", "")
     box.campaign("-j", "4")
     assert box.read("ledger") == "begun\nbegun\nb\n"
+
+
+def test_after_a_failure_no_block_starts_a_further_job_even_without_a_driver(campaign) -> None:
+    box = campaign(
+        """
+        rule all:
+            input: "bad", "after"
+        rule bad:
+            output: "bad"
+            threads: 8
+            resources: walltime=10min
+            shell: "touch up1; until [[ -e go1 ]]; do sleep 0.05; done; exit 3"
+        rule hold:
+            output: "hold"
+            threads: 8
+            resources: walltime=5min
+            shell: "touch up2; until [[ -e go2 ]]; do sleep 0.05; done; touch {output}"
+        rule after:
+            input: "hold"
+            output: "after"
+            threads: 8
+            shell: "echo after >> ledger; touch {output}"
+        """,
+    )
+    driver = box.driver("-j", "4")
+    box.until(lambda: box.exists("up1") and box.exists("up2"))
+    assert box.blocks == ["b001", "b002"]
+    driver.kill()
+    driver.wait()
+    box.write("go1", "")
+    for block in box.blocks:
+        log = box.path / f".flowrules/blocks/{block}/runs/01/log"
+        box.until(lambda log=log: "\tclosing\t" in log.read_text(), "a block was not told")
+    box.write("go2", "")
+    box.until(lambda: box.exists("hold"))
+    box.campaign("-k", "-j", "4", "--omit-from", "bad", status=0)
+    assert box.read("ledger") == "after\n" and len(box.blocks) == 3, "what ran went on, and nothing began after it"
+    assert box.ran() == {"bad": 1, "hold": 1, "after": 1}
+    assert not list(box.path.glob(".flowrules/failed.*"))
+    box.alone()
 
 
 # ── what changed meanwhile ───────────────────────────────────────────────────────────────────────────────────────
@@ -157,6 +197,39 @@ def test_a_task_that_is_another_today_is_cancelled_before_it_runs_anew(campaign,
     assert box.read("ledger") == "begin\nend\nbegin\nend\n"
     assert box.read("out") == ("new\n" if "word" in new else "old\n")
     assert box.todo(*box.batch()) == {}
+    box.alone()
+
+
+def test_blocks_of_another_profile_are_not_gone_on_with_before_they_have_closed(campaign) -> None:
+    box = campaign(WAITING)
+    box.write("other/profile.yaml", MACHINE.replace("cpus: 8", "cpus: 9"))
+    driver = box.driver("-j", "4", "--set", "blocks.idle=1s")
+    box.until(lambda: box.exists("up") and box.exists("c"))
+    driver.kill()
+    driver.wait()
+    other = ("--profile", "./other", "--sandbox", "-j", "4")
+    refused = box.run(*other)
+    assert refused.returncode == 2
+    assert "and this run is for profile `./other` (pbs, emulated): b001 (batch job `1.sandbox`)" in refused.stderr
+    assert box.read("ledger") == "begun\n"
+    box.write("go", "")
+    box.until(lambda: "\tclosed\t" in (box.path / ".flowrules/blocks/b001/runs/01/log").read_text())
+    said = box.ok(*other)
+    assert "found block b001 of an earlier run" in said
+    assert box.read("ledger") == "begun\nb\n", "what ended there is not run again"
+    box.alone()
+
+
+def test_blocks_of_a_profile_that_has_changed_are_used_as_they_are(campaign) -> None:
+    box = campaign(WAITING)
+    driver = box.driver("-j", "4")
+    box.until(lambda: box.exists("up") and box.exists("c"))
+    driver.kill()
+    driver.wait()
+    box.write("machine/profile.yaml", "scheduler: pbs\nlauncher: local\nnode: {cpus: 4}\nblocks: {nodes: 1}\n")
+    box.write("go", "")
+    box.campaign("-j", "4", "--set", "blocks.walltime=30min")
+    assert box.blocks == ["b001"] and box.read("ledger") == "begun\nb\n"
     box.alone()
 
 

@@ -16,7 +16,7 @@ PROFILES = Path(__file__).parents[2] / "profiles"
 
 MACHINE = """
 scheduler: slurm
-launcher: ssh
+launcher: LAUNCHER
 node:
   cpus: 8
   gpus:
@@ -27,6 +27,7 @@ node:
       - {id: "2", cpus: "4-5"}
       - {id: "3", cpus: "6-7"}
 blocks: {nodes: 2, walltime: 5min, min: 0, max: 1}
+queues: {debug: {rerunnable: true}}
 slurm: {gpus_per_node: 4}
 """
 
@@ -60,10 +61,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from real_slurm.slurm(tmp_path_factory.mktemp("slurm"))
 
 
+@pytest.fixture(params=["srun", "ssh"])
+def launcher(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture
-def box(cluster: Path, campaign: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch) -> Campaign:
+def box(cluster: Path, campaign: Callable[..., Campaign], launcher: str, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     monkeypatch.setenv("SLURM_CONF", str(cluster))
-    made = campaign(FLOWFILE, machine=MACHINE)
+    made = campaign(FLOWFILE, machine=MACHINE.replace("LAUNCHER", launcher))
     made.write("bin/ssh", SSH)
     (made.path / "bin/ssh").chmod(0o755)
     script = (PROFILES / "slurm/job.sh.j2").read_text()
@@ -81,13 +87,19 @@ def batch_job(box: Campaign, block: str) -> str:
     return json.loads(box.read(f".flowrules/blocks/{block}/submitted"))["id"]
 
 
+def state(id: str) -> str:
+    asked = ["squeue", "--noheader", f"--jobs={id}", "--format=%T"]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
 def check(box: Campaign) -> None:
     """All is made, each once, on both nodes, and no GPU was in two hands."""
     assert box.read("total") == TOTAL
     assert box.made_twice() == []
     done = [r for r in box.history() if r["rule"] == "hold" and r["status"] == "done"]
     used = gpus_of(done)
-    assert {host for host, _ in used} == {"n1", "n2"} == set(box.read("asked").split())
+    assert {host for host, _ in used} == {"n1", "n2"}
+    assert not box.exists("asked") or set(box.read("asked").split()) == {"n1", "n2"}
     for records in used.values():
         spans = sorted((r["started"], r["ended"]) for r in records)
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -133,3 +145,53 @@ class TestRealSlurm:
         assert driver.wait(120) == 0, box.read("said")
         assert len(running(box)) == 38
         check(box)
+
+    def test_a_requeued_block(self, box: Campaign) -> None:
+        """Its runner cannot tell that from an end, and gives its jobs back; what Slurm runs again under its id ends."""
+        driver = box.driver()
+        box.until(lambda: len(running(box)) == 8)
+        id = batch_job(box, "b001")
+        subprocess.run(["scontrol", "requeue", id], check=True, timeout=60)
+        box.until(lambda: state(id) == "PENDING", "it was not requeued")
+        subprocess.run(["scontrol", "update", f"JobId={id}", "StartTime=now"], check=True, timeout=60)
+        box.until(lambda: len(running(box)) == 16, "what it gave back did not run again")
+        box.write("go", "")
+        assert driver.wait(120) == 0, box.read("said")
+        assert len(running(box)) == 38, "only what ran when the block was requeued ran again"
+        assert box.blocks == ["b001", "b002"]
+        box.until(lambda: state(id) in ("", "COMPLETED"), "its second run does not end")
+        check(box)
+
+
+RANKS = """
+rule all:
+    input: "both", expand("one/{n}", n=["0", "1"])
+rule wide:
+    output: "both"
+    resources: nodes=2, ranks_per_node=4, gpus_per_rank=1
+    shell: '''{mpirun} bash -c 'echo $SLURMD_NODENAME $SLURM_LOCALID $CUDA_VISIBLE_DEVICES' > {output}'''
+rule narrow:
+    output: "one/{n}"
+    resources: ranks=2, gpus_per_rank=1
+    shell: '''
+        {mpirun} bash -c 'echo $SLURMD_NODENAME $SLURM_LOCALID $CUDA_VISIBLE_DEVICES' > {output}
+        srun --nodes=1 --ntasks=1 true
+    '''
+"""
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+def test_ranks_by_srun(box: Campaign) -> None:
+    """There is no `mpiexec`, as on most machines with Slurm: ranks start as steps of the block, beside the agents."""
+    box.write("Flowfile", RANKS)
+    box.write("bin/mpiexec", '#!/bin/sh\nexec srun "$@"\n')
+    (box.path / "bin/mpiexec").chmod(0o755)
+    assert box.driver().wait(120) == 0, box.read("said")
+    assert sorted(box.read("both").splitlines()) == [f"n{node} {n} {n}" for node in (1, 2) for n in range(4)]
+    record = {record["outputs"][0]: record for record in box.history()}
+    for name in ("one/0", "one/1"):
+        mine = record[name]
+        wanted = [f"{mine['host']} {n} {gpu}" for n, gpu in enumerate(mine["gpus"])]
+        assert sorted(box.read(name).splitlines()) == wanted
+    box.alone()

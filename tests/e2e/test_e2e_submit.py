@@ -60,7 +60,7 @@ def test_all_that_can_is_done_without_a_driver(tmp_path: Path) -> None:
     assert "left to that run: 1 job beside a driver (`local: true`)" in said
     assert re.search(r"submitted in .*: 8 jobs, 1 left to the next run\n$", said)
     assert "#PBS -W depend=afterany:1.sandbox\n" in box.read(".flowrules/blocks/b002/job.sh")
-    assert "blocks of an earlier campaign" in box.run(*CALL, "--submit").stderr
+    assert "blocks of profile `polaris` (pbs, emulated) may still run" in box.run(*CALL, "--submit").stderr
     assert [block["ended"] for block in finished(box)] == [4, 4]
     assert ran(box) == EACH
     said = box.ok(*CALL)

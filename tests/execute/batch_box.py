@@ -2,7 +2,11 @@
 
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
+
+from flowrules.execute.batch.patience import finish
 
 FAKE = """#!/bin/sh
 cmd=${0##*/} here=${0%/bin/*}
@@ -60,6 +64,15 @@ class Commands:
         path = self.folder / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
+    def running(self) -> list[int]:
+        """Processes of commands that hang."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit() and f"PATH={self.folder}/bin".encode() in (entry / "environ").read_bytes():
+                    found += [int(entry.name)] if b"sleep" in (entry / "cmdline").read_bytes() else []
+        return found
+
     def read(self, command: str) -> str:
         """What a command was given to read."""
         return (self.folder / f"{command}.read").read_text()
@@ -67,3 +80,15 @@ class Commands:
 
 def has_command(name: str) -> bool:
     return any(os.access(os.path.join(folder, name), os.X_OK) for folder in os.environ["PATH"].split(os.pathsep))
+
+
+class Prompt:
+    """A batch system whose calls are run to their end."""
+
+    def __init__(self, system, sleep=time.sleep) -> None:
+        self.system = system
+        self.sleep = sleep
+
+    def __getattr__(self, name: str):
+        found = getattr(self.system, name)
+        return (lambda *args, **more: finish(found(*args, **more), self.sleep)) if callable(found) else found

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from execute_box import Box, boxes
-from execute_hosts import Hosts, missing
 from execute_rig import Rig
 
 
@@ -18,17 +17,6 @@ def any_box(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Iterator[B
 @pytest.fixture
 def box(tmp_path, monkeypatch) -> Iterator[Box]:
     yield from boxes(tmp_path, monkeypatch)
-
-
-@pytest.fixture(scope="session")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    """Three hosts with a real sshd each, in namespaces."""
-    why = missing()
-    if why:
-        pytest.skip(f"no hosts for tests: {why}")
-    made = Hosts(tmp_path_factory.mktemp("hosts"), 3)
-    yield made
-    made.close()
 
 
 @pytest.fixture(params=["local", "ssh", "mpiexec", "parallel"])

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from execute_hosts import Hosts
+from real_hosts import Hosts
 
 from flowrules.execute.agents import Agents
 from flowrules.model.agent import AgentEvent, NodeLost, NodeReady, TaskEnded
@@ -135,7 +135,7 @@ class Rig:
 
     def runner(self, command: str, lease: float = 60.0) -> "subprocess.Popen[str]":
         """A runner in a process of its own that has started a command on each node."""
-        path = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+        path = [str(Path(__file__).parents[up]) for up in range(3)]
         process = subprocess.Popen(
             [sys.executable, "-c", RUNNER, self.written(), command, str(lease)],
             stdout=subprocess.PIPE,

@@ -4,7 +4,7 @@ import pytest
 
 from flowrules.errors import BatchError, BatchFull, UsageError
 from flowrules.execute.batch.choose import batch_system
-from flowrules.execute.batch.patience import Manners, Patient
+from flowrules.execute.batch.patience import Manners, Patient, finish
 from flowrules.execute.batch.pbs import Pbs
 from flowrules.execute.batch.sandbox import Sandbox
 from flowrules.execute.batch.slurm import Slurm
@@ -33,16 +33,20 @@ class Scripted:
         return answer
 
     def submit(self, script, name):
+        yield from ()
         return self._next("submit")
 
     def find(self, name):
+        yield from ()
         return self._next("find")
 
     def status(self, ids):
+        yield from ()
         answer = self._next("status")
         return {id: answer[id] for id in ids if id in answer}
 
     def cancel(self, id):
+        yield from ()
         return self._next("cancel")
 
     def sleep(self, seconds):
@@ -53,8 +57,28 @@ class Scripted:
         return [time for asked, time in self.asked if asked == what]
 
 
-def patient(system: Scripted, **manners) -> Patient:
-    return Patient(system, Manners(**manners), clock=lambda: system.now, sleep=system.sleep)
+def patient(system, **manners) -> Patient:
+    return Patient(system, Manners(**manners), clock=lambda: system.now)
+
+
+class Box:
+    """Somebody who waits for all that takes time."""
+
+    def __init__(self, system: Scripted, **manners) -> None:
+        self.patient, self.sleep = patient(system, **manners), system.sleep
+
+    def submit(self, script, name, **more):
+        return finish(self.patient.submitting(script, name, **more), self.sleep)
+
+    def status(self, ids):
+        return finish(self.patient.asking(ids), self.sleep)
+
+    def cancel(self, id):
+        return finish(self.patient.cancelling(id), self.sleep)
+
+    @property
+    def answers(self) -> int:
+        return self.patient.answers
 
 
 # submission
@@ -62,7 +86,7 @@ def patient(system: Scripted, **manners) -> Patient:
 
 def test_what_is_taken_is_not_looked_for():
     system = Scripted(submit=["1", "2"])
-    box = patient(system)
+    box = Box(system)
     assert (box.submit("s", "a"), box.submit("s", "b")) == ("1", "2")
     assert system.asked == [("submit", 0.0), ("submit", 1.0)]  # no two within a second
 
@@ -71,19 +95,19 @@ def test_what_is_taken_is_not_looked_for():
 def test_a_refusal_is_told_at_once(error):
     system = Scripted(submit=[error])
     with pytest.raises(type(error)):
-        patient(system).submit("s", "a")
+        Box(system).submit("s", "a")
     assert system.asked == [("submit", 0.0)]
 
 
 def test_an_answer_that_was_lost_is_found():
     system = Scripted(submit=[LOST], find=[[], ["7"]])
-    assert patient(system).submit("s", "a") == "7"
+    assert Box(system).submit("s", "a") == "7"
     assert system.asked == [("submit", 0.0), ("find", 5.0), ("find", 25.0)]
 
 
 def test_what_did_not_arrive_is_submitted_again_after_three_looks_in_a_minute():
     system = Scripted(submit=[LOST, LOST, LOST, "7"], find=[[]])
-    assert patient(system).submit("s", "a") == "7"
+    assert Box(system).submit("s", "a") == "7"
     assert system.times("submit") == [0.0, 60.0, 120.0, 180.0]
     assert system.times("find")[:3] == [5.0, 25.0, 60.0]
     assert len(system.times("find")) == 9
@@ -91,7 +115,7 @@ def test_what_did_not_arrive_is_submitted_again_after_three_looks_in_a_minute():
 
 def test_looks_that_fail_do_not_count():
     system = Scripted(submit=[LOST, "7"], find=[LOST, LOST, [], LOST, [], []])
-    assert patient(system).submit("s", "a") == "7"
+    assert Box(system).submit("s", "a") == "7"
     assert len(system.times("find")) == 6
     assert system.asked.index(("submit", system.times("submit")[1])) == 7
 
@@ -99,7 +123,7 @@ def test_looks_that_fail_do_not_count():
 def test_while_looks_fail_nothing_is_submitted():
     system = Scripted(submit=[LOST], find=[LOST])
     with pytest.raises(BatchError, match="no answer"):
-        patient(system).submit("s", "a")
+        Box(system).submit("s", "a")
     assert system.times("submit") == [0.0]
     assert 500 < system.now <= 660
     assert len(system.times("find")) < 15  # each pause is twice the last
@@ -108,7 +132,7 @@ def test_while_looks_fail_nothing_is_submitted():
 def test_tries_come_to_an_end():
     system = Scripted(submit=[LOST], find=[[]])
     with pytest.raises(BatchError, match="batch job `a` could not be submitted in 5 tries: no answer") as error:
-        patient(system).submit("s", "a")
+        Box(system).submit("s", "a")
     assert not error.value.final
     assert len(system.times("submit")) == 5
     assert system.asked[-1][0] == "find"
@@ -116,20 +140,20 @@ def test_tries_come_to_an_end():
 
 def test_the_last_try_is_looked_for_too():
     system = Scripted(submit=[LOST], find=[[], [], [], ["9"]])
-    assert patient(system, tries=2).submit("s", "a") == "9"
+    assert Box(system, tries=2).submit("s", "a") == "9"
     assert len(system.times("submit")) == 2
 
 
 def test_a_refusal_after_a_lost_answer_is_told():
     system = Scripted(submit=[LOST, REFUSED], find=[[]])
     with pytest.raises(BatchError, match="unknown queue") as error:
-        patient(system).submit("s", "a")
+        Box(system).submit("s", "a")
     assert error.value.final
 
 
 def test_a_submission_in_doubt_is_looked_for_first():
     system = Scripted(submit=["8"], find=[["7"]])
-    assert patient(system).submit("s", "a", doubtful=True) == "7"
+    assert Box(system).submit("s", "a", doubtful=True) == "7"
     assert system.times("submit") == []
 
 
@@ -145,12 +169,49 @@ def test_a_driver_may_do_other_things_meanwhile():
     assert end.value.value == "7"
 
 
+class Slow(Scripted):
+    """Whose commands take a second each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.going: list[str] = []
+
+    def _takes(self, what, answer):
+        self.going.append(what)
+        yield 1.0
+        self.going.remove(what)
+        return answer
+
+    def submit(self, script, name):
+        return self._takes(f"submit {name}", name.upper())
+
+    def status(self, ids):
+        return self._takes("status", {})
+
+
+def test_one_command_runs_at_a_time():
+    system = Slow()
+    box = patient(system, gap=0.0)
+    first, second, status = box.submitting("s", "a"), box.submitting("s", "b"), box.asking(["1"])
+    for steps in (first, second, status):
+        next(steps)
+    assert system.going == ["submit a"]
+    assert finish(first, system.sleep) == "A"
+    next(status)
+    assert system.going == ["status"]
+    next(second)
+    status.close()  # nobody waits for it any more: it is the turn of the next
+    next(second)
+    assert system.going == ["status", "submit b"]
+    assert finish(second, system.sleep) == "B"
+
+
 # status
 
 
 def test_status_is_asked_every_so_often():
     system = Scripted(status=[{"1": RUNNING}])
-    box = patient(system, every=30.0)
+    box = Box(system, every=30.0)
     for second in range(0, 100, 5):
         system.now = float(second)
         assert box.status(["1"]) == {"1": RUNNING}
@@ -160,7 +221,7 @@ def test_status_is_asked_every_so_often():
 
 def test_status_of_another_is_asked_at_once():
     system = Scripted(status=[{"1": RUNNING, "2": RUNNING}])
-    box = patient(system)
+    box = Box(system)
     box.status(["1"])
     assert box.status(["1", "2"]).keys() == {"1", "2"}
     assert box.status(["2"]).keys() == {"2"}
@@ -169,7 +230,7 @@ def test_status_of_another_is_asked_at_once():
 
 def test_what_was_just_submitted_is_queued():
     system = Scripted(status=[{}], submit=["1"])
-    box = patient(system, every=30.0)
+    box = Box(system, every=30.0)
     box.status([])
     id = box.submit("s", "a")
     assert box.status([id])[id].state is BatchState.QUEUED
@@ -180,7 +241,7 @@ def test_what_was_just_submitted_is_queued():
 
 def test_status_that_fails_is_asked_less_and_less():
     system = Scripted(status=[LOST])
-    box = patient(system, every=10.0, longest=60.0)
+    box = Box(system, every=10.0, longest=60.0)
     for second in range(0, 200):
         system.now = float(second)
         with pytest.raises(BatchError, match="no answer"):
@@ -200,14 +261,14 @@ def test_status_that_fails_is_asked_less_and_less():
 
 def test_cancel_is_asked_again():
     system = Scripted(cancel=[LOST, LOST, None])
-    patient(system).cancel("1")
+    Box(system).cancel("1")
     assert system.times("cancel") == [0.0, 2.0, 6.0]
 
 
 def test_cancel_refused():
     system = Scripted(cancel=[REFUSED])
     with pytest.raises(BatchError):
-        patient(system).cancel("1")
+        Box(system).cancel("1")
     assert system.times("cancel") == [0.0]
 
 

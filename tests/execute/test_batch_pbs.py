@@ -1,17 +1,21 @@
 """PBS: recorded answers and misbehaviour, replayed by fake commands."""
 
+import json
 import os
+import time
 from pathlib import Path
 
 import pytest
-from batch_box import Commands
+from batch_box import Commands, Prompt
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch import pbs_answers
-from flowrules.execute.batch.commands import Meanwhile
 from flowrules.execute.batch.pbs import Pbs
+from flowrules.execute.batch.pbs_queues import read_queues
 from flowrules.execute.batch.slurm import Slurm
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 
 ANSWERS = Path(__file__).parent / "pbs"
 SCRIPT = "#!/bin/bash\n#PBS -l walltime=00:10:00\ntrue\n"
@@ -28,7 +32,7 @@ def commands(tmp_path, monkeypatch) -> Commands:
 
 @pytest.fixture
 def pbs() -> Pbs:
-    return Pbs(limit=20.0)
+    return Prompt(Pbs(limit=20.0))
 
 
 # submission
@@ -112,7 +116,7 @@ def test_an_id_that_was_lost(commands, pbs):
 def test_a_command_that_hangs_is_ended(commands):
     for command in ("qsub", "qstat", "qdel", "qselect"):
         commands.says(command, "1.server\n", hangs=True)
-    pbs = Pbs(limit=0.3)
+    pbs = Prompt(Pbs(limit=0.3))
     for call in (
         lambda: pbs.submit(SCRIPT, "b"),
         lambda: pbs.status(["1.server"]),
@@ -128,12 +132,16 @@ def test_a_command_that_hangs_is_ended(commands):
 def test_who_asks_a_command_that_hangs_does_other_things_and_may_give_it_up(commands, system):
     for command in ("qsub", "sbatch"):
         commands.says(command, hangs=True)
-    looks = []
-    meanwhile = Meanwhile(lambda: looks.append(1) or len(looks) == 2)
-    with pytest.raises(BatchError, match="was not waited for any longer") as error:
-        system(limit=1000, meanwhile=meanwhile).submit(SCRIPT, "b")
-    assert not error.value.final, "it may have arrived"
-    assert len(looks) == 2
+    steps = system(limit=1000).submit(SCRIPT, "b")
+    waits = [next(steps) for _ in range(20)]
+    assert all(0 < wait <= 0.2 for wait in waits), "it comes back again and again"
+    while not commands.running():
+        next(steps)
+        time.sleep(0.01)
+    (pid,) = commands.running()
+    steps.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_a_machine_without_pbs(commands, pbs):
@@ -370,3 +378,94 @@ def test_words_for_people(commands, pbs):
         pbs.submit(SCRIPT, "b")
     assert "no �[31mred�; xxx" in error.value.message
     assert len(error.value.message) < 600
+
+
+# queues
+
+
+def test_queues_as_a_real_server_tells_of_them(commands, pbs):
+    commands.says("qstat", said("queues.json"))
+    queues = pbs.queues()
+    assert commands.calls == ["qstat -Q -f -F json"]
+    assert queues["debug"] == QueueToday("debug", nodes=(1, 2), walltime=(5.0, 3600.0), jobs_per_user=100)
+    assert queues["prod"] == QueueToday("prod", leads_to=("small", "medium"))
+    assert queues["medium"] == QueueToday(
+        "medium", direct=False, nodes=(3, 4), walltime=(0.0, 6 * 3600.0), jobs_per_user=100
+    )
+    assert queues["workq"] == QueueToday("workq")
+    assert len(queues) == 8
+
+
+TEXT = """\
+Queue: debug
+    queue_type = Execution
+    resources_max.nodect = 2
+    resources_max.walltime = 01:00:00
+    max_queued = [u:PBS_GENERIC=5],
+\t[p:PBS_GENERIC=20]
+    enabled = True
+    started = False
+
+Queue: closed
+    queue_type = Execution
+    enabled = False
+    started = True
+
+"""
+
+
+def test_queues_of_an_old_server_are_read_as_text(commands, pbs):
+    commands.says("qstat", err="qstat: invalid option -- 'F'\n", status=2, call=1)
+    commands.says("qstat", TEXT)
+    assert pbs.queues() == {
+        "debug": QueueToday(
+            "debug", started=False, nodes=(1, 2), walltime=(0.0, 3600.0), jobs_per_user=5, jobs_per_project=20
+        ),
+        "closed": QueueToday("closed", enabled=False),
+    }
+
+
+@pytest.mark.parametrize(
+    "limit, most", [("[u:PBS_GENERIC=5], [u:me=7]", 7), ("[o:PBS_ALL=3]", None), ("[u:you=1]", None)]
+)
+def test_which_limit_of_a_queue_counts(commands, pbs, monkeypatch, limit, most):
+    monkeypatch.setenv("LOGNAME", "me")
+    commands.says("qstat", json.dumps({"Queue": {"q": {"max_queued": limit}}}))
+    assert pbs.queues()["q"].jobs_per_user == most
+
+
+@pytest.mark.parametrize(
+    "out, err, status",
+    [
+        (said("queues.json")[:1500], b"", 0),
+        (TEXT[:150], b"", 0),
+        (TEXT[20:], b"", 0),
+        ("", "qstat: cannot connect to server pbs (errno=15010)\n", 255),
+        ('{"Queue": [1]}', b"", 0),
+        ("[]", "", 0),
+    ],
+)
+def test_queues_that_are_told_of_by_half_are_not_known(commands, pbs, out, err, status):
+    commands.says("qstat", out, err if isinstance(err, str) else err.decode(), status)
+    with pytest.raises(BatchError, match="PBS did not say what its queues are"):
+        pbs.queues()
+
+
+@given(st.text() | st.from_regex(r"(Queue: [a-z]+\n(    [a-z._]+ = [^\n]*\n)*\n)+", fullmatch=True))
+def test_whatever_is_said_of_queues_is_read_or_passed_over(text):
+    assert all(isinstance(queue, QueueToday) for queue in read_queues(text).values())
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(
+                st.sampled_from(["Queue", "q", "enabled", "resources_max", "walltime", "nodect", "max_queued"]), x
+            )
+        ),
+    )
+)
+def test_whatever_json_is_said_of_queues(value):
+    assert all(isinstance(queue, QueueToday) for queue in read_queues(json.dumps({"Queue": value})).values())

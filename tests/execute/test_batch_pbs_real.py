@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from batch_box import has_command
+from batch_box import Prompt, has_command
 
 from flowrules.errors import BatchError
 from flowrules.execute.batch.pbs import Pbs
@@ -34,7 +34,7 @@ class TestRealPbs:
     def real(self, tmp_path):
         if why := real_pbs():
             pytest.skip(why)
-        self.pbs = Pbs(directory=str(tmp_path))
+        self.pbs = Prompt(Pbs(directory=str(tmp_path)))
         self.name = f"t{os.getpid()}x{time.monotonic_ns() % 10**6}"
 
     def submit(self, text: str) -> str:
@@ -59,7 +59,7 @@ class TestRealPbs:
         self.until(id, BatchState.RUNNING)
         self.pbs.cancel(id)
         end = self.until(id, BatchState.ENDED)
-        assert end.exit in (271, None)
+        assert end.exit in (271, 143, None)  # 143: its shell saw the end of what it had started first
         assert end.detail.startswith("was deleted while it ran")
         self.pbs.cancel(id)
 

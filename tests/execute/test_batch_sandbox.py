@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from batch_box import Prompt
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.sandbox import Sandbox
@@ -42,7 +43,7 @@ class Bed:
         self.path = tmp_path / "box"
         self.home = tmp_path
         self.profile = profile
-        self.box = Sandbox(str(self.path), profile, nodes=nodes, grace=grace, directory=str(tmp_path))
+        self.box = Prompt(Sandbox(str(self.path), profile, nodes=nodes, grace=grace, directory=str(tmp_path)))
         self.ids: list[str] = []
 
     def submit(self, text: str, name: str = "b", options: str = "") -> str:
@@ -205,7 +206,7 @@ def test_a_script_without_interpreter(bed):
 
 def test_other_processes_find_and_follow_it(bed):
     id = bed.submit("while [ ! -e go ]; do sleep 0.02; done", "block-9")
-    other = Sandbox(str(bed.path), PROFILE)
+    other = Prompt(Sandbox(str(bed.path), PROFILE))
     assert other.find("block-9") == [id]
     assert other.find("block-8") == []
     bed.runs(id)
@@ -218,9 +219,10 @@ def test_other_processes_find_and_follow_it(bed):
 SUBMITTER = """
 import sys, time
 from flowrules.execute.batch.sandbox import Sandbox
+from flowrules.execute.batch.patience import finish
 from flowrules.model.profile import Profile
 box = Sandbox(sys.argv[1], Profile("test", "/", scheduler="pbs"), nodes=4)
-ids = [box.submit("#!/bin/sh\\n" + sys.argv[2], sys.argv[3]) for _ in range(int(sys.argv[4]))]
+ids = [finish(box.submit("#!/bin/sh\\n" + sys.argv[2], sys.argv[3])) for _ in range(int(sys.argv[4]))]
 print(*ids, flush=True)
 time.sleep(float(sys.argv[5]))
 """
@@ -355,7 +357,7 @@ def test_the_folder_is_private(bed):
 def test_a_folder_that_cannot_be_used_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BatchError, match="does not answer") as error:
-        Sandbox(str(tmp_path / "file" / "box"), PROFILE).submit("true", "b")
+        Prompt(Sandbox(str(tmp_path / "file" / "box"), PROFILE)).submit("true", "b")
     assert not error.value.final
 
 

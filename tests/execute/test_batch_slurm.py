@@ -1,16 +1,17 @@
 """Slurm: misbehaviour by fake commands, and a real one that is started here where it is installed."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import real_slurm
-from batch_box import Commands
+from batch_box import Commands, Prompt
 
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.slurm import Slurm
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 
 SCRIPT = "#!/bin/bash\n#SBATCH --time=5\ntrue\n"
 DISABLED = "Slurm accounting storage is disabled\n"
@@ -30,7 +31,7 @@ def row(id: int, state: str, exit: str = "0", reason: str = "None") -> str:
 
 def test_submission(commands):
     commands.says("sbatch", "17;cluster\n", err="sbatch: a hint of the site\n", reads=True)
-    assert Slurm().submit(SCRIPT, "block-1") == "17"
+    assert Prompt(Slurm()).submit(SCRIPT, "block-1") == "17"
     assert commands.read("sbatch") == SCRIPT
     assert commands.calls == ["sbatch --parsable --job-name=block-1"]
 
@@ -65,7 +66,7 @@ FAILED = "sbatch: error: Batch job submission failed: "
 def test_refusals(commands, err, kind, final):
     commands.says("sbatch", err=err, status=1)
     with pytest.raises(BatchError) as error:
-        Slurm().submit(SCRIPT, "b")
+        Prompt(Slurm()).submit(SCRIPT, "b")
     assert type(error.value) is kind
     assert error.value.final is final
 
@@ -73,7 +74,7 @@ def test_refusals(commands, err, kind, final):
 def test_an_id_that_was_lost(commands):
     commands.says("sbatch", "")
     with pytest.raises(BatchError, match="did not say the id") as error:
-        Slurm().submit(SCRIPT, "b")
+        Prompt(Slurm()).submit(SCRIPT, "b")
     assert not error.value.final
 
 
@@ -91,7 +92,7 @@ def test_states_of_squeue(commands):
         10: ("CANCELLED", "15", "None"),
     }
     commands.says("squeue", "".join(row(id, *parts) for id, parts in said.items()))
-    found = Slurm().status([str(id) for id in said])
+    found = Prompt(Slurm()).status([str(id) for id in said])
     ended = BatchState.ENDED
     assert {int(id): status for id, status in found.items()} == {
         1: BatchStatus(BatchState.QUEUED, "Resources"),
@@ -110,7 +111,7 @@ def test_states_of_squeue(commands):
 def test_what_squeue_has_forgotten_is_in_the_accounts(commands):
     commands.says("squeue", row(1, "RUNNING"))
     commands.says("sacct", "2|FAILED|3:0|None\n3|CANCELLED by 1000|0:15|None\n4|COMPLETED|0:0\n")
-    found = Slurm().status(["1", "2", "3", "4", "5"])
+    found = Prompt(Slurm()).status(["1", "2", "3", "4", "5"])
     assert {id: (s.state.name, s.exit) for id, s in found.items()} == {
         "1": ("RUNNING", None),
         "2": ("ENDED", 3),
@@ -125,7 +126,7 @@ def test_a_site_without_accounts_is_asked_for_them_once(commands, without):
     commands.says("squeue", err="slurm_load_jobs error: Invalid job id specified\n", status=1)
     if without:
         commands.says("sacct", err=without, status=1)
-    slurm = Slurm()
+    slurm = Prompt(Slurm())
     assert slurm.status(["7"]) == slurm.status(["7"]) == {}
     assert sum(call.startswith("sacct") for call in commands.calls) == (1 if without else 0)
 
@@ -133,9 +134,9 @@ def test_a_site_without_accounts_is_asked_for_them_once(commands, without):
 def test_accounts_that_do_not_answer_are_no_answer(commands):
     commands.says("squeue", row(1, "RUNNING"))
     commands.says("sacct", err="sacct: error: slurm_persist_conn_open: Connection refused\n", status=1)
-    assert Slurm().status(["1"]).keys() == {"1"}
+    assert Prompt(Slurm()).status(["1"]).keys() == {"1"}
     with pytest.raises(BatchError) as error:
-        Slurm().status(["1", "2"])
+        Prompt(Slurm()).status(["1", "2"])
     assert not error.value.final
 
 
@@ -149,14 +150,14 @@ def test_accounts_that_do_not_answer_are_no_answer(commands):
 def test_half_an_answer_is_none(commands, out, err, status):
     commands.says("squeue", out, err=err, status=status)
     with pytest.raises(BatchError) as error:
-        Slurm().status(["1", "2"])
+        Prompt(Slurm()).status(["1", "2"])
     assert not error.value.final
 
 
 def test_a_command_that_hangs_is_ended(commands):
     for command in ("sbatch", "squeue", "scancel"):
         commands.says(command, hangs=True)
-    slurm = Slurm(limit=0.3)
+    slurm = Prompt(Slurm(limit=0.3))
     for call in (
         lambda: slurm.submit(SCRIPT, "b"),
         lambda: slurm.status(["1"]),
@@ -170,7 +171,7 @@ def test_a_command_that_hangs_is_ended(commands):
 def test_find(commands):
     commands.says("squeue", "12\n13\n")
     commands.says("sacct", "11\n12\n")
-    assert Slurm().find("b") == ["12", "13", "11"]
+    assert Prompt(Slurm()).find("b") == ["12", "13", "11"]
 
 
 def test_people_s_own_settings_do_not_matter(commands, monkeypatch):
@@ -178,7 +179,7 @@ def test_people_s_own_settings_do_not_matter(commands, monkeypatch):
     commands.says("sacct", "")
     (commands.folder / "bin/squeue").write_text('#!/bin/sh\necho "${SQUEUE_FORMAT-99}"\n')
     monkeypatch.setenv("SQUEUE_FORMAT", "1")
-    assert Slurm().find("b") == ["99"]
+    assert Prompt(Slurm()).find("b") == ["99"]
 
 
 @pytest.mark.parametrize(
@@ -186,19 +187,47 @@ def test_people_s_own_settings_do_not_matter(commands, monkeypatch):
 )
 def test_cancel_what_has_ended_is_no_error(commands, err):
     commands.says("scancel", err=err, status=1 if err else 0)
-    Slurm().cancel("1")
-    Slurm().cancel("nonsense")
+    Prompt(Slurm()).cancel("1")
+    Prompt(Slurm()).cancel("nonsense")
     assert commands.calls == ["scancel 1"]
 
 
 def test_cancel_refused(commands):
     commands.says("scancel", err="scancel: error: Kill job error on job id 1: Access/permission denied\n", status=1)
     with pytest.raises(BatchError, match="permission denied") as error:
-        Slurm().cancel("1")
+        Prompt(Slurm()).cancel("1")
     assert error.value.final
 
 
 # the real thing
+
+
+PARTITIONS = """\
+PartitionName=debug AllowGroups=ALL Default=YES DefaultTime=NONE MaxNodes=8 MaxTime=00:30:00 MinNodes=2 State=UP
+PartitionName=long AllowGroups=ALL MaxNodes=UNLIMITED MaxTime=7-00:00:00 MinNodes=0 State=DOWN TotalNodes=4
+PartitionName=old AllowGroups=staff MaxNodes=UNLIMITED MaxTime=UNLIMITED MinNodes=0 State=DRAIN
+PartitionName=off MaxTime=UNLIMITED State=INACTIVE
+"""
+
+
+def test_partitions(commands):
+    commands.says("scontrol", PARTITIONS)
+    assert Prompt(Slurm()).queues() == {
+        "debug": QueueToday("debug", nodes=(2, 8), walltime=(0.0, 1800.0)),
+        "long": QueueToday("long", started=False, walltime=(0.0, 7 * 86400.0)),
+        "old": QueueToday("old", enabled=False),
+        "off": QueueToday("off", enabled=False, started=False),
+    }
+    assert commands.calls == ["scontrol --all --oneliner show partition"]
+
+
+@pytest.mark.parametrize(
+    "out, err, status", [(PARTITIONS[:-20], "", 0), ("", "", 0), ("", "slurm_load_partitions: Unable to contact", 1)]
+)
+def test_partitions_that_are_told_of_by_half_are_not_known(commands, out, err, status):
+    commands.says("scontrol", out, err, status)
+    with pytest.raises(BatchError, match="scontrol"):
+        Prompt(Slurm()).queues()
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +240,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def slurm(cluster, tmp_path, monkeypatch) -> Slurm:
     monkeypatch.setenv("SLURM_CONF", str(cluster))
-    return Slurm(directory=str(tmp_path))
+    return Prompt(Slurm(directory=str(tmp_path)))
 
 
 def until(slurm: Slurm, id: str, state: BatchState) -> BatchStatus:
@@ -263,6 +292,13 @@ class TestRealSlurm:
         with pytest.raises(BatchError, match="Slurm did not take batch job `b`") as error:
             slurm.submit(f"#!/bin/bash\n#SBATCH {option}\ntrue\n", "b")
         assert error.value.final
+
+    def test_a_partition_and_one_that_is_stopped(self, slurm):
+        assert slurm.queues() == {"debug": QueueToday("debug", walltime=(0.0, 3600.0))}
+        for state, today in (("DOWN", (True, False)), ("DRAIN", (False, True)), ("INACTIVE", (False, False))):
+            subprocess.run(["scontrol", "update", "PartitionName=debug", f"State={state}"], check=True)
+            assert (slurm.queues()["debug"].enabled, slurm.queues()["debug"].started) == today
+        subprocess.run(["scontrol", "update", "PartitionName=debug", "State=UP"], check=True)
 
     def test_no_controller(self, slurm, tmp_path, monkeypatch):
         conf = tmp_path / "slurm.conf"

@@ -79,6 +79,16 @@ def test_killed_politely_then_hard_and_what_hid_is_found(rig: Rig) -> None:
     assert rig.alive("1J2.1") == []
 
 
+def test_an_agent_that_a_signal_ends_does_not_wait_for_the_grace_to_be_over(local: Rig) -> None:
+    agents = local.open(gpus=True, grace=600.0)
+    agents.run(local.nodes[0], "1J1.1", [*SH, "echo up; sleep 1000"], {"CUDA_VISIBLE_DEVICES": "0"}, "job.log")
+    local.come(lambda: (local.folder / "job.log").exists() and "up" in local.log())
+    os.kill(local.agent(), signal.SIGTERM)
+    (lost,) = [event for event in local.until(agents, NodeLost) if isinstance(event, NodeLost)]
+    assert lost.reaped and "told to by a signal" in lost.why
+    local.come(lambda: not local.alive())
+
+
 def test_killed_before_it_has_started(rig: Rig) -> None:
     agents = rig.open()
     for i in range(20):

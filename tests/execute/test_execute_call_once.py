@@ -26,7 +26,7 @@ def launch(tmp_path: Path, text: str, function: str = "work") -> subprocess.Comp
         "config": {},
         "attempt": 1,
     }
-    order = Order(job=1, attempt=2, label="r", action=action, document=document)
+    order = Order(job=1, attempt=2, rule="r", action=action, document=document)
     started = call_launch(order, action, sys.executable, Scratch(str(tmp_path)))
     return subprocess.run(started.argv, cwd=tmp_path, capture_output=True, text=True, check=False)
 

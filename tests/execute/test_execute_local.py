@@ -161,7 +161,8 @@ def test_many_quick_jobs(any_box: Box):
 
 
 def test_no_descriptor_is_lost(any_box: Box):
-    any_box.run(any_box.shell("true"))
+    for _ in range(3):  # the third has a slot
+        any_box.run(any_box.shell("true"))
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         orders = [any_box.shell("true", shell=("dash", "-e")) for _ in range(9)]

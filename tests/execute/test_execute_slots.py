@@ -94,7 +94,7 @@ def test_a_slot_is_like_a_fresh_shell(command: str, tmp_path, monkeypatch):
         for box in boxes(folder, monkeypatch):
             warmed(box)
             if kind == "fresh":
-                box.executor._slots._usable = False
+                box.executor._warm.slots._usable = False
                 order = box.shell(command, env={"K": "v"})
                 box.executor.start(order)
             else:
@@ -139,7 +139,6 @@ def test_what_is_long_or_unknown_or_special_gets_a_process():
     slots.learn(order, 0.01)
     assert slots.suits(order)
     assert not slots.suits(Order(2, 1, "b job", action, "true"))
-    assert not slots.suits(Order(3, 1, "a job", action, "true", document={"rule": "other"}))
     assert not slots.suits(Order(4, 1, "a job", action, "true", shell=("zsh", "-e")))
     assert not Slots({b"BASH_ENV": b"file"}).suits(order)
     slots.learn(order, 60)
@@ -179,6 +178,7 @@ def test_nothing_leaks_from_one_job_to_the_next(box: Box):
 
 def test_cpu_of_a_job_in_a_slot(box: Box):
     warmed(box)
+    box.executor._warm.slots.suits = lambda order: True  # however long the first takes
     busy = box.outcome(start_in_slot(box, "for ((i = 0; i < 100000; i++)); do :; done"))
     idle = box.outcome(start_in_slot(box, "true"))
     assert busy.cpu > 0.05 > idle.cpu
@@ -217,7 +217,7 @@ def test_kill_reaches_everything(any_box: Box, command: str, exit: int):
     box = warmed(any_box)
     with open("stubborn", "w") as file:
         file.write("trap '' TERM; sleep 600; sleep 600")
-    box.executor._slots.suits = lambda order: True  # also where the text is telling
+    box.executor._warm.slots.suits = lambda order: True  # also where the text is telling
     order = start_in_slot(box, command)
     box.until(lambda: os.path.exists("ready"))
     other = start_in_slot(box, "while [ ! -e go ]; do sleep 0.01; done", log="other")

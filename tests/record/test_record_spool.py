@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,15 @@ from flowrules.model.files import FileRecord
 from flowrules.model.profile import GpuSlot, NodeShape
 from flowrules.model.record import Record
 from flowrules.model.values import Flags
-from flowrules.record.blockfiles import block_names, block_path, inbox_path, log_path, read_spec
+from flowrules.record.blockfiles import (
+    block_names,
+    block_path,
+    forget_failed,
+    has_failed,
+    inbox_path,
+    log_path,
+    read_spec,
+)
 from flowrules.record.messages import (
     Accept,
     Beat,
@@ -378,6 +387,23 @@ def test_the_inbox_of_an_older_driver_is_read_no_further_once_a_new_one_is_there
     assert found["1J4.1"].given
     new.close()
     runner.close()
+
+
+def test_what_ends_the_run_of_a_driver_stops_its_blocks_and_no_later_ones(tmp_path):
+    first, second = (BlockFolder.create(replace(spec(tmp_path), block=f"b00{n}"), 1) for n in (1, 2))
+    failing, other = begin(first), begin(second)
+    assert other.inbox() == []
+    failing.tell_others("1J1.1")
+    assert other.inbox() == [Stop()], "before the driver knows, and without one"
+    first.close()
+    second.close()
+    again = BlockFolder.open(second.path, 2)
+    assert other.inbox() == [], "the driver of another epoch decides for itself"
+    forget_failed(str(tmp_path), 2)
+    assert not has_failed(str(tmp_path), 1)
+    again.close()
+    failing.close()
+    other.close()
 
 
 def test_an_epoch_whose_driver_never_spoke_is_passed_over(block):

@@ -16,7 +16,7 @@ from flowrules.model.events import Need
 from flowrules.model.profile import NodeShape
 from flowrules.model.record import Record
 from flowrules.record.blockfiles import OVER, SUBMITTED
-from flowrules.record.campaign import campaign_call, campaign_emulated, campaign_id
+from flowrules.record.campaign import Asked, campaign_asked, campaign_call, campaign_id
 from flowrules.record.lock import SILENCE_SECONDS, acquire
 from flowrules.record.messages import Begin, Closed, Closing, Ended, Given, Sick, Started
 from flowrules.record.owner import Owner
@@ -157,11 +157,29 @@ def test_attempts_under_way(tmp_path: Path) -> None:
 
 
 def test_how_a_campaign_was_asked_for(tmp_path: Path) -> None:
-    assert campaign_call(str(tmp_path)) == "flowrules --profile NAME"
-    assert not campaign_emulated(str(tmp_path))
+    here = str(tmp_path)
+    assert campaign_call(here) == "flowrules --profile NAME" and campaign_asked(here) is None
     os.mkdir(f"{tmp_path}/.flowrules")
-    first = campaign_id(str(tmp_path), "polaris", sandbox=True)
-    assert campaign_call(str(tmp_path)) == "flowrules --profile polaris --sandbox"
-    assert campaign_emulated(str(tmp_path))
-    assert campaign_id(str(tmp_path), "./my profile", sandbox=False) == first
-    assert campaign_call(str(tmp_path)) == "flowrules --profile './my profile'"
+    polaris = Asked("polaris", "/there/polaris", "pbs", sandbox=True)
+    first = campaign_id(here, polaris)
+    assert campaign_call(here) == "flowrules --profile polaris --sandbox" and campaign_asked(here) == polaris
+    assert campaign_id(here, Asked("./my profile")) == first
+    assert campaign_call(here) == "flowrules --profile './my profile'" and campaign_asked(here) == Asked("./my profile")
+
+
+@pytest.mark.parametrize(
+    ("other", "like"),
+    [
+        (Asked("polaris", "/there", "pbs"), True),
+        (Asked("polaris", "/of/another/version", "pbs"), True),
+        (Asked("../there", "/there", "pbs"), True),
+        (Asked("polaris"), True),
+        (Asked("aurora", "/elsewhere", "pbs"), False),
+        (Asked("aurora"), False),
+        (Asked("polaris", "/there", "slurm"), False),
+        (Asked("polaris", "/there", "pbs", sandbox=True), False),
+    ],
+)
+def test_which_campaigns_are_one(other: Asked, like: bool) -> None:
+    polaris = Asked("polaris", "/there", "pbs")
+    assert polaris.is_like(other) is other.is_like(polaris) is like

@@ -208,6 +208,86 @@ def test_what_no_block_can_hold_is_left() -> None:
     assert d.state(0) is State.READY
 
 
+def test_many_that_no_block_can_hold_keep_nobody_else_waiting() -> None:
+    long = [job(n, limit=9_999.0, priority=9) for n in range(100)]
+    play = Play(dispatcher(), *long, *[job(n) for n in range(100, 200)])
+    play.block()
+    assert {hand.job for hand in play.take(Hand)} == set(range(100, 200))
+    for n in range(100, 200):
+        play.end(n)
+    assert play.take(Close) == [Close("b1")]
+    play.tell(BlockOver(0.0, "b1"))
+    assert play.take(Finished) == [Finished()]
+    assert play.d.state(0) is State.READY
+
+
+def test_jobs_without_time_in_a_block_keep_short_ones_not_waiting() -> None:
+    play = Play(dispatcher(), *[job(n) for n in range(10)])
+    play.block()
+    play.now = 400.0
+    play.take(Hand)
+    play.tell(Planned(400.0, tuple(job(n, limit=300.0, priority=9) for n in range(10, 110))))
+    play.tell(Planned(400.0, (job(200), job(201))))
+    assert {hand.job for hand in play.take(Hand)} == {200, 201}
+
+
+def test_an_empty_block_without_time_for_what_is_ready_makes_way_for_another() -> None:
+    play = Play(dispatcher(), job(0, limit=500.0))
+    play.block()
+    play.now = 300.0
+    play.tell(Returned(300.0, (0,)))
+    assert play.take(Close) == [Close("b1")]
+    play.tell(BlockOver(300.0, "b1"))
+    play.block("b2")
+    assert play.take(Hand)[-1] == Hand(0, 1, "b2")
+
+
+def test_an_empty_block_stays_while_something_runs_that_others_wait_for() -> None:
+    play = Play(dispatcher(2), *[job(n, need=Need(8)) for n in range(3)], job(9, 0, 1, 2, check=True))
+    play.block("b1")
+    play.block("b2")
+    blocks = {n: play.handed[n].block for n in range(3)}
+    alone = next(n for n in range(3) if list(blocks.values()).count(blocks[n]) == 1)
+    play.end(alone)
+    assert play.take(Close) == []
+    for n in set(range(3)) - {alone}:
+        play.end(n)
+    assert play.take(Check) == [Check(9)]
+
+
+def test_a_block_that_waits_in_its_queue_is_not_handed_what_others_could_do() -> None:
+    jobs = [job(n, need=Need(8), expected=50.0) for n in range(16)]
+    play = Play(dispatcher(2), *jobs)
+    play.block("b1")
+    play.block("b2", begin=False)
+    blocks = [hand.block for hand in play.handed.values()]
+    assert blocks.count("b2") == 4  # twice what runs there at once
+    assert blocks.count("b1") >= 5
+
+
+def test_what_follows_is_handed_over_in_advance_only_while_its_block_holds_less_than_its_part() -> None:
+    chains = [job(n, *([n - 1] if n % 2 else []), need=Need(8), expected=100.0 if n % 2 else 1.0) for n in range(40)]
+    play = Play(dispatcher(2), *chains)
+    play.block("b1")
+    play.block("b2")
+    total, most = sum(each.expected for each in chains), 0.0
+    for block in ("b1", "b2"):
+        most = max(most, sum(chains[n].expected for n, hand in play.handed.items() if hand.block == block))
+    assert most <= 0.75 * total / 2 + 100.0
+
+
+def test_a_wide_join_is_not_looked_through_at_each_end() -> None:
+    count = 400
+    play = Play(dispatcher(), *[job(n, expected=0.1) for n in range(count)], job(count, *range(count), expected=0.1))
+    play.block()
+    needs = play.d._jobs.needs
+    asked: list[int] = []
+    play.d._jobs.needs = lambda number: asked.append(number) or needs(number)
+    for n in range(count):
+        play.end(n)
+    assert asked.count(count) <= 2
+
+
 def test_jobs_beside_the_driver_need_no_block() -> None:
     play = Play(dispatcher(), job(0, local=True), job(1, local=True), job(2, 0, local=True))
     assert play.take(Hand) == [Hand(0, 1, LOCAL)]

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowrules.errors import UsageError
+from flowrules.model.batch import QueueToday
 from flowrules.model.profile import Profile, Queue, Route
 from flowrules.schedule.queues import Taken, choose, enlarged, fitting, full, lacks, no_queue, room, way_out
+from flowrules.schedule.today import of_today
 
 HOUR = 3600.0
 
@@ -145,3 +147,122 @@ def test_laws(queues, nodes, walltime):
     if queues and not offers:
         assert no_queue(queues, nodes, walltime)
         way_out(queues, nodes, walltime)
+
+
+# as they are today
+
+
+def today(*queues: QueueToday) -> dict[str, QueueToday]:
+    return {queue.name: queue for queue in queues}
+
+
+ALL = today(
+    *(QueueToday(name) for name in ("debug", "debug-scaling", "preemptable")),
+    QueueToday("prod", leads_to=("small", "medium", "large")),
+)
+
+
+def test_queues_that_are_as_the_profile_says():
+    assert of_today(profile(), ALL) == (profile(), [])
+    assert of_today(profile(queues=()), ALL) == (profile(queues=()), [])
+    assert of_today(profile("R77", queues=()), {**ALL, **today(QueueToday("R77"))})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "left", "told"),
+    [
+        (
+            QueueToday("debug", enabled=False),
+            "debug-scaling prod preemptable",
+            "the queue `debug` takes no batch jobs today",
+        ),
+        (
+            QueueToday("prod", direct=False),
+            "debug debug-scaling preemptable",
+            "the queue `prod` takes batch jobs from other queues only",
+        ),
+        (
+            QueueToday("debug", started=False),
+            "debug-scaling prod preemptable",
+            "the queue `debug` is stopped: what is submitted to it does not start before that changes",
+        ),
+        (
+            QueueToday("debug", nodes=(1, 1)),
+            "debug debug-scaling prod preemptable",
+            "the queue `debug` takes 1 to 1 nodes today, the profile says 1 to 2",
+        ),
+        (QueueToday("debug", nodes=(1, 99), walltime=(0.0, 9e9)), "debug debug-scaling prod preemptable", ""),
+        (
+            QueueToday("debug", walltime=(0.0, 1800.0)),
+            "debug debug-scaling prod preemptable",
+            "the queue `debug` takes 30min at most today, the profile says 1h",
+        ),
+        (
+            QueueToday("small", walltime=(0.0, HOUR)),
+            "debug debug-scaling prod preemptable",
+            "the queue `small` takes 1h at most today, the profile says 3h",
+        ),
+        (
+            QueueToday("prod", leads_to=("small", "medium", "huge")),
+            "debug debug-scaling prod preemptable",
+            "the queue `prod` does not lead to `large` today",
+        ),
+        (
+            QueueToday("large", enabled=False),
+            "debug debug-scaling prod preemptable",
+            "the queue `prod` does not lead to `large` today",
+        ),
+    ],
+)
+def test_what_has_changed_is_told(change: QueueToday, left: str, told: str):
+    now, words = of_today(profile(), {**ALL, change.name: change})
+    assert [queue.name for queue in now.queues] == left.split()
+    assert words == ([told] if told else [])
+
+
+def test_limits_are_those_that_both_allow():
+    now, _ = of_today(profile(), {**ALL, **today(QueueToday("debug", walltime=(600.0, 1800.0), jobs_per_user=5))})
+    assert now.queues[0] == Queue("debug", (1, 2), (600.0, 1800.0), jobs_per_user=1)
+    now, _ = of_today(profile(), {**ALL, **today(QueueToday("prod", nodes=(20, None), jobs_per_user=5))})
+    assert (now.queues[2].nodes, now.queues[2].jobs_per_user) == ((20, 496), 5)
+    with pytest.raises(UsageError, match="does not fit the queue `debug`: at most 30min"):
+        choose(of_today(profile(), today(QueueToday("debug", walltime=(0.0, 1800.0))))[0], 1, HOUR)
+
+
+def test_stopped_queues_are_taken_where_there_is_no_better_or_one_is_named():
+    stopped = {name: QueueToday(name, started=False) for name in ALL}
+    now, words = of_today(profile(), stopped)
+    assert now.queues == POLARIS and len(words) == 4
+    now, words = of_today(profile("debug"), {**ALL, **today(QueueToday("debug", started=False))})
+    assert choose(now, 1, 600).queue.name == "debug"
+    assert words == ["the queue `debug` is stopped: what is submitted to it does not start before that changes"]
+
+
+@pytest.mark.parametrize(
+    ("which", "known", "message", "hint"),
+    [
+        (
+            profile(),
+            today(QueueToday("work")),
+            "no batch job can be submitted: `debug` does not exist; `debug-scaling` does not exist; `prod` does not exist; `preemptable` does not exist",
+            "`--set queue=NAME` names another queue",
+        ),
+        (
+            profile("debug"),
+            today(QueueToday("debgu")),
+            "no batch job can be submitted: `debug` does not exist",
+            "did you mean `debgu`?",
+        ),
+        (
+            profile("debug"),
+            {**ALL, **today(QueueToday("debug", enabled=False))},
+            "no batch job can be submitted: `debug` takes no batch jobs today",
+            "`--set queue=NAME` names another queue",
+        ),
+        (profile("prdo", queues=()), ALL, "the queue `prdo` does not exist", "did you mean `prod`?"),
+    ],
+)
+def test_without_a_queue_nothing_is_submitted(which: Profile, known: dict, message: str, hint: str):
+    with pytest.raises(UsageError) as error:
+        of_today(which, known)
+    assert (error.value.message, error.value.hint) == (message, hint)

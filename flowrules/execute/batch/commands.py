@@ -1,4 +1,4 @@
-"""Asks the commands of a batch system, each within a time limit, and takes whatever they say."""
+"""Asks the commands of a batch system, each within a time limit, and takes whatever they say; nobody stands still."""
 
 from __future__ import annotations
 
@@ -8,30 +8,20 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from flowrules.errors import BatchError
+from flowrules.ports import Waiting
 
 _LONGEST_WORDS = 400
 _USAGE = re.compile(r"^\s*usage\b", re.IGNORECASE)
-_SLICE = 0.5
-"""Seconds between two looks at what else there is to do while a command is waited for."""
+_FIRST_LOOK, _LAST_LOOK = 0.01, 0.2
+"""Seconds between two looks whether a command has ended, soon after it began and later."""
 
-
-class _Unwanted(Exception):
-    """A command is not waited for any longer."""
-
-
-@dataclass(slots=True)
-class Meanwhile:
-    """What is done while a command is waited for, which may hang: `call` says whether to give it up.
-
-    It is filled in when there is a driver that has something to do.
-    """
-
-    call: Callable[[], bool] = lambda: False
+_REAPED = 1.0
+"""Seconds in which a command that was killed is gone, unless it hangs in the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +46,34 @@ class Answer:
         return said if len(said) <= _LONGEST_WORDS else said[: _LONGEST_WORDS - 1] + "…"
 
 
-def ask(
+def asking(
     argv: Sequence[str],
     *,
     limit: float,
     text: str = "",
     directory: str | None = None,
     env: Mapping[str, str] | None = None,
-    meanwhile: Meanwhile | None = None,
-) -> Answer:
-    """Run a command to its end.
+) -> Waiting[Answer]:
+    """Run a command to its end, while whoever asks does other things. Given up, it is killed.
 
     Its streams are files: one that leaves a process behind, as `qsub` does, keeps nobody waiting.
 
     Args:
         limit: seconds after which it is killed.
         text: what it reads.
-        meanwhile: is called now and then, and may end it earlier.
 
     Raises:
-        BatchError: it is not there (final), cannot be started now, did not end in time, or was given up.
+        BatchError: it is not there (final), cannot be started now, or did not end in time.
     """
     name = os.path.basename(argv[0])
     try:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(text.encode("utf-8", "surrogateescape"))
             given.seek(0)
-            fds = given.fileno(), out.fileno(), err.fileno()
-            status = _run(argv, limit, directory, env, fds, meanwhile or Meanwhile())
+            process = subprocess.Popen(
+                argv, stdin=given, stdout=out, stderr=err, cwd=directory, env=env, start_new_session=True
+            )
+            status = yield from _waiting(process, limit)
             out.seek(0)
             err.seek(0)
             return Answer(status, out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace"))
@@ -97,35 +87,24 @@ def ask(
         raise BatchError(f"`{name}` could not be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise BatchError(f"`{name}` did not answer within {limit:g}s") from error
-    except _Unwanted as error:
-        raise BatchError(f"`{name}` was not waited for any longer") from error
 
 
-def _run(
-    argv: Sequence[str],
-    limit: float,
-    directory: str | None,
-    env: Mapping[str, str] | None,
-    fds: tuple[int, int, int],
-    meanwhile: Meanwhile,
-) -> int:
-    given, out, err = fds
-    process = subprocess.Popen(
-        argv, stdin=given, stdout=out, stderr=err, cwd=directory, env=env, start_new_session=True
-    )
-    end = time.monotonic() + limit
+def _waiting(process: subprocess.Popen[bytes], limit: float) -> Waiting[int]:
+    end, pause = time.monotonic() + limit, _FIRST_LOOK
     try:
-        while (left := end - time.monotonic()) > _SLICE:
+        while (status := process.poll()) is None:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(process.args, limit)
+            yield min(pause, left)
+            pause = min(2 * pause, _LAST_LOOK)
+        return status
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
-                return process.wait(_SLICE)
-            if meanwhile.call():
-                raise _Unwanted
-        return process.wait(max(0.0, left))
-    except BaseException:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(5.0)  # longer only where it hangs in the kernel
-        raise
+                process.wait(_REAPED)
 
 
 def _telling(text: str, program: str) -> list[str]:

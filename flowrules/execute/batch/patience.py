@@ -1,23 +1,35 @@
 """Keeps polite rates with a batch system and asks again what failed, without ever submitting one name twice.
 
-What takes time is a generator that yields seconds to wait, so that a driver can do other things meanwhile; the methods
-of `BatchSystem` run these to their end.
+All that takes time is a generator that yields seconds to wait, so that a driver does other things meanwhile: `finish`
+runs one to its end for those who have nothing else to do. One command runs at a time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from flowrules.errors import BatchError
-from flowrules.model.batch import BatchState, BatchStatus
-from flowrules.ports import BatchSystem
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
+from flowrules.ports import BatchSystem, Waiting
 
 T = TypeVar("T")
-Waiting: TypeAlias = Generator[float, None, T]
-"""Yields seconds that should go by before it is continued, in the end returns."""
+
+_TURN: Final = 0.1
+"""Seconds between two looks whether the command before has ended."""
+
+
+def finish(steps: Waiting[T], sleep: Callable[[float], None] = time.sleep) -> T:
+    """Run what takes time to its end."""
+    while True:
+        try:
+            wait = next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        sleep(wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +55,20 @@ class Manners:
 
 
 class Patient:
-    """A `BatchSystem` around another one."""
+    """Asks a batch system as its manners say.
+
+    Attributes:
+        answers: how often `asking` was answered by the batch system itself: what is absent twice is so in two answers.
+    """
 
     def __init__(
-        self,
-        system: BatchSystem,
-        manners: Manners | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        self, system: BatchSystem, manners: Manners | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.system = system
         self.manners = manners or Manners()
         self.answers = 0
-        """How often `status` was answered by the batch system itself: what is absent twice is so in two answers."""
         self._clock = clock
-        self._sleep = sleep
+        self._busy = False
         self._submit_from = 0.0
         self._ask_from = 0.0
         self._failures = 0
@@ -66,23 +76,11 @@ class Patient:
         self._asked: frozenset[str] = frozenset()
         self._told: dict[str, BatchStatus] = {}
 
-    def submit(self, script: str, name: str, *, doubtful: bool = False) -> str:
-        """See `BatchSystem` and `submitting`; may take minutes."""
-        return self._finish(self.submitting(script, name, doubtful=doubtful))
+    def asking(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
+        """What became of batch jobs; see `BatchSystem.status`.
 
-    def find(self, name: str) -> list[str]:
-        """See `BatchSystem`; asks once."""
-        return self.system.find(name)
-
-    def cancel(self, id: str) -> None:
-        """See `BatchSystem` and `cancelling`."""
-        self._finish(self.cancelling(id))
-
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
-        """See `BatchSystem`. Asks at most every so often for the same ids, and answers from memory meanwhile.
-
-        After a failure it waits longer and longer; meanwhile the error is raised again. A batch job that was submitted
-        since the last query is queued.
+        Asks at most every so often for the same ids, and answers from memory meanwhile. After a failure it waits longer
+        and longer; meanwhile the error is raised again. A batch job that was submitted since the last query is queued.
         """
         wanted = frozenset(ids)
         if self._clock() < self._ask_from:
@@ -91,7 +89,7 @@ class Patient:
             if wanted <= self._asked:
                 return {id: self._told[id] for id in ids if id in self._told}
         try:
-            answer = self.system.status(sorted(wanted))
+            answer = yield from self._in_turn(lambda: self.system.status(sorted(wanted)))
         except BatchError as error:
             self._error = error
             self._failures += 1
@@ -102,6 +100,10 @@ class Patient:
         self._asked, self._told = wanted, dict(answer)
         self.answers += 1
         return answer
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`; asks once."""
+        return self._in_turn(self.system.queues)
 
     def submitting(self, script: str, name: str, *, doubtful: bool = False) -> Waiting[str]:
         """Submits a batch job once, whatever happens; returns its id.
@@ -120,7 +122,7 @@ class Patient:
                 yield wait
             self._submit_from = self._clock() + self.manners.gap
             try:
-                return self._submitted(self.system.submit(script, name))
+                return self._submitted((yield from self._in_turn(lambda: self.system.submit(script, name))))
             except BatchError as error:
                 if error.final:
                     raise
@@ -138,7 +140,7 @@ class Patient:
         end = self._clock() + sum(self.manners.looks) + self.manners.lasting
         for wait in self.manners.looks:
             yield wait
-            ids = yield from self._asking(lambda: self.system.find(name), end)
+            ids = yield from self._repeated(lambda: self.system.find(name), end)
             if ids:
                 return sorted(ids)
         return []
@@ -149,30 +151,31 @@ class Patient:
         Raises:
             BatchError: it was refused, or failed for a long time.
         """
-        yield from self._asking(lambda: self.system.cancel(id), self._clock() + self.manners.lasting)
+        yield from self._repeated(lambda: self.system.cancel(id), self._clock() + self.manners.lasting)
 
-    def _asking(self, call: Callable[[], T], end: float) -> Waiting[T]:
+    def _repeated(self, call: Callable[[], Waiting[T]], end: float) -> Waiting[T]:
         """Repeat what does no harm when it is repeated, until it succeeds or ``end``."""
         pause = self.manners.pause
         while True:
             try:
-                return call()
+                return (yield from self._in_turn(call))
             except BatchError as error:
                 if error.final or self._clock() + pause > end:
                     raise
             yield pause
             pause = min(pause * 2, self.manners.longest)
 
+    def _in_turn(self, call: Callable[[], Waiting[T]]) -> Waiting[T]:
+        """One command at a time: whoever comes while another is waited for waits until that has ended."""
+        while self._busy:
+            yield _TURN
+        self._busy = True
+        try:
+            return (yield from call())
+        finally:
+            self._busy = False
+
     def _submitted(self, id: str) -> str:
         self._asked |= {id}
         self._told.setdefault(id, BatchStatus(BatchState.QUEUED, "was submitted just now"))
         return id
-
-    def _finish(self, steps: Waiting[T]) -> T:
-        while True:
-            try:
-                wait = next(steps)
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            self._sleep(wait)

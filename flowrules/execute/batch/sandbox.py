@@ -18,8 +18,9 @@ from flowrules.errors import BatchError, BatchFull, suggestion
 from flowrules.execute.batch.directives import Request, read_request
 from flowrules.execute.batch.sandbox_folder import SandboxFolder, SandboxJob
 from flowrules.execute.processes import ATTEMPT, RUN, chained
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
 from flowrules.model.profile import Profile, Queue
+from flowrules.ports import Waiting
 
 _MOST_NODES = 16
 _START_LIMIT = 30.0
@@ -63,8 +64,9 @@ class Sandbox:
         self._directory = os.path.abspath(directory or os.curdir)
         self._python = python
 
-    def submit(self, script: str, name: str) -> str:
-        """See `BatchSystem`."""
+    def submit(self, script: str, name: str) -> Waiting[str]:
+        """See `BatchSystem`; this and all else is answered at once."""
+        yield from ()
         request = read_request(script)
         queue = self._queue(request)
         nodes = request.nodes or self._profile.blocks.nodes
@@ -82,28 +84,47 @@ class Sandbox:
             self._serve()
         return job.id
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
         """See `BatchSystem`."""
+        yield from ()
         with self._told():
             jobs = [self._folder.job(number) for number in self._folder.numbers()]
         return [job.id for job in jobs if job is not None and job.name == name]
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
         """See `BatchSystem`."""
+        yield from ()
         with self._told():
             found = {id: status for id in ids if (status := self._status(id)) is not None}
             if any(status.state is not BatchState.ENDED for status in found.values()):
                 self._serve()
         return found
 
-    def cancel(self, id: str) -> None:
+    def cancel(self, id: str) -> Waiting[None]:
         """See `BatchSystem`."""
+        yield from ()
         number = _number(id)
         with self._told():
             if number is None or self._folder.job(number) is None or self._folder.end(number) is not None:
                 return
             self._folder.put(number, "cancel", "")
             self._serve()
+
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`: they are those of the profile, or the one it names where it lists none."""
+        yield from ()
+        if not self._profile.queues:
+            return {self._profile.queue: QueueToday(self._profile.queue)}
+        return {
+            queue.name: QueueToday(
+                queue.name,
+                nodes=queue.nodes,
+                walltime=queue.walltime,
+                jobs_per_user=queue.jobs_per_user,
+                leads_to=tuple(route.name for route in queue.routes),
+            )
+            for queue in self._profile.queues
+        }
 
     def _status(self, id: str) -> BatchStatus | None:
         number = _number(id)

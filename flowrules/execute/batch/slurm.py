@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from flowrules.errors import BatchError, BatchFull
-from flowrules.execute.batch.commands import Answer, Meanwhile, ask
-from flowrules.model.batch import BatchState, BatchStatus
+from flowrules.execute.batch.commands import Answer, asking
+from flowrules.model.batch import BatchState, BatchStatus, QueueToday
+from flowrules.ports import Waiting
 
 _ID = re.compile(r"\d+")
 _FORMAT = "JobID:20,State:20,exit_code:20,Reason:160"
@@ -34,6 +35,11 @@ _ENDS = {
     "PREEMPTED": "was ended in favour of another batch job",
     "REVOKED": "was taken over by another cluster",
 }
+_ATTRIBUTE = re.compile(r"(?:^|\s)(\w+)=(\S*)")
+_TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+_SOON = 10.0
+"""Seconds in which partitions are to be told of: what is not known then is taken as the profile says."""
+
 _HELD_REASON = re.compile(r"held", re.IGNORECASE)
 _NO_REASON = frozenset({"", "None", "(null)", "NonZeroExitCode"})
 
@@ -52,24 +58,20 @@ _PASSING = re.compile(
 class Slurm:
     """A `BatchSystem`. Exit statuses are the script's, or 256 and the number of the signal that ended it."""
 
-    def __init__(
-        self, *, directory: str | None = None, limit: float = 60.0, meanwhile: Meanwhile | None = None
-    ) -> None:
+    def __init__(self, *, directory: str | None = None, limit: float = 60.0) -> None:
         """
         Args:
             directory: from where batch jobs are submitted, and where they start; the current one by default.
             limit: seconds each command may take.
-            meanwhile: what is done while one is waited for.
         """
         self._directory = directory
         self._limit = limit
-        self._meanwhile = meanwhile
         self._accounts = True
 
-    def submit(self, script: str, name: str) -> str:
+    def submit(self, script: str, name: str) -> Waiting[str]:
         """See `BatchSystem`."""
         argv = ["sbatch", "--parsable", f"--job-name={name}"]
-        answer = ask(argv, limit=self._limit, text=script, directory=self._directory, meanwhile=self._meanwhile)
+        answer = yield from asking(argv, limit=self._limit, text=script, directory=self._directory)
         if answer.status:
             raise _refusal(answer, "sbatch", f"Slurm did not take batch job `{name}`")
         for line in reversed(answer.lines()):  # `ID` or `ID;CLUSTER`
@@ -77,21 +79,23 @@ class Slurm:
                 return id
         raise BatchError(f"`sbatch` did not say the id of batch job `{name}`")
 
-    def find(self, name: str) -> list[str]:
+    def find(self, name: str) -> Waiting[list[str]]:
         """See `BatchSystem`."""
-        answer = self._ask("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%i")
+        answer = yield from self._ask("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%i")
         if answer.status:
             raise _refusal(answer, "squeue", f"Slurm did not say whether there is a batch job `{name}`")
         found = dict.fromkeys(line for line in answer.lines() if _ID.fullmatch(line))
-        accounts = self._sacct(f"--name={name}", f"--starttime={_HISTORY}", "--format=JobIDRaw")
+        accounts = yield from self._sacct(f"--name={name}", f"--starttime={_HISTORY}", "--format=JobIDRaw")
         return [*found, *(line for line in accounts if _ID.fullmatch(line) and line not in found)]
 
-    def status(self, ids: Sequence[str]) -> Mapping[str, BatchStatus]:
+    def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
         """See `BatchSystem`."""
         wanted = [id for id in ids if _ID.fullmatch(id)]
         if not wanted:
             return {}
-        answer = self._ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(wanted)}", f"--Format={_FORMAT}")
+        answer = yield from self._ask(
+            "squeue", "--noheader", "--states=all", f"--jobs={','.join(wanted)}", f"--Format={_FORMAT}"
+        )
         if answer.status and not _UNKNOWN_ID.search(answer.err):
             raise _refusal(answer, "squeue", "Slurm did not say how batch jobs are")
         if answer.out and not answer.out.endswith("\n"):
@@ -99,23 +103,35 @@ class Slurm:
         found = _read(line.split(None, 3) for line in answer.lines())
         if missing := [id for id in wanted if id not in found]:
             fields = "--format=JobIDRaw,State,ExitCode,Reason"
-            found |= _read(line.split("|", 3) for line in self._sacct(f"--jobs={','.join(missing)}", fields))
+            accounts = yield from self._sacct(f"--jobs={','.join(missing)}", fields)
+            found |= _read(line.split("|", 3) for line in accounts)
         return {id: found[id] for id in wanted if id in found}
 
-    def cancel(self, id: str) -> None:
+    def queues(self) -> Waiting[Mapping[str, QueueToday]]:
+        """See `BatchSystem`; the queues are partitions. Those of which one should not know are among them."""
+        argv = ["scontrol", "--all", "--oneliner", "show", "partition"]
+        answer = yield from asking(argv, limit=min(self._limit, _SOON))
+        if answer.status:
+            raise _refusal(answer, "scontrol", "Slurm did not say what its partitions are")
+        if not answer.out.endswith("\n"):
+            raise BatchError("`scontrol` answered by half")
+        partitions = [dict(_ATTRIBUTE.findall(line)) for line in answer.lines()]
+        return {said["PartitionName"]: _partition(said) for said in partitions if said.get("PartitionName")}
+
+    def cancel(self, id: str) -> Waiting[None]:
         """See `BatchSystem`."""
         if not _ID.fullmatch(id):
             return
-        answer = self._ask("scancel", id)
+        answer = yield from self._ask("scancel", id)
         if answer.status and not (_UNKNOWN_ID.search(answer.err) or _OVER.search(answer.err)):
             raise _refusal(answer, "scancel", f"Slurm did not end batch job `{id}`")
 
-    def _sacct(self, *options: str) -> list[str]:
+    def _sacct(self, *options: str) -> Waiting[list[str]]:
         """Lines of the site's accounts; none where it keeps none."""
         if not self._accounts:
             return []
         try:
-            answer = self._ask("sacct", "--allocations", "--noheader", "--parsable2", *options)
+            answer = yield from self._ask("sacct", "--allocations", "--noheader", "--parsable2", *options)
         except BatchError as error:
             if not error.final:
                 raise
@@ -128,10 +144,10 @@ class Slurm:
             raise _refusal(answer, "sacct", "Slurm did not say what became of batch jobs")
         return answer.lines()
 
-    def _ask(self, *argv: str) -> Answer:
+    def _ask(self, *argv: str) -> Waiting[Answer]:
         # what people set for themselves would change what is asked
         env = {k: v for k, v in os.environ.items() if not k.startswith(("SQUEUE_", "SACCT_", "SCANCEL_"))}
-        return ask(argv, limit=self._limit, env=env, meanwhile=self._meanwhile)
+        return asking(argv, limit=self._limit, env=env)
 
 
 def _read(rows: Iterable[list[str]]) -> dict[str, BatchStatus]:
@@ -163,6 +179,30 @@ def _status(state: str, exit: str, reason: str) -> BatchStatus | None:
     if state == "FAILED" and status is not None:
         said = f"its script ended with status {status}" if status < 256 else f"was ended by signal {status - 256}"
     return BatchStatus(BatchState.ENDED, f"{said} ({reason})" if said and reason else said, status)
+
+
+def _partition(said: Mapping[str, str]) -> QueueToday:
+    state = said.get("State", "UP")
+    return QueueToday(
+        said["PartitionName"],
+        enabled=state not in ("DRAIN", "INACTIVE"),
+        started=state not in ("DOWN", "INACTIVE"),
+        nodes=(max(1, _count(said.get("MinNodes")) or 1), _count(said.get("MaxNodes"))),
+        walltime=(0.0, _seconds(said.get("MaxTime", ""))),
+    )
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _seconds(text: str) -> float | None:
+    """Of `DAYS-HH:MM:SS` or `MM:SS`; None for `UNLIMITED`."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _exit(text: str) -> int | None:
