@@ -1,4 +1,4 @@
-"""How long the page of a large DAG takes to be made and to be opened, and how smoothly it moves, in headless Chromium."""
+"""How long the page of a large DAG takes to be made and opened, and how smoothly it moves, in headless Chromium."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def look(page: Path) -> None:
 def told(times: list[float], what: str) -> None:
     """One line of frame times."""
     ordered = sorted(times)
-    print(f"moving, {what}: {median(ordered):.0f} ms a frame, {ordered[int(0.95 * len(ordered))]:.0f} ms at most in 95 %")
+    most = ordered[int(0.95 * len(ordered))]
+    print(f"moving, {what}: {median(ordered):.0f} ms a frame, {most:.0f} ms at most in 95 %")
 
 
 if __name__ == "__main__":
