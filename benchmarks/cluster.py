@@ -94,7 +94,7 @@ class Cluster:
         self._command("ssh", f'#!/bin/sh\nexec {shutil.which("ssh")} -F {self.hosts.config} "$@"\n')
         mpiexec = shutil.which("mpiexec")
         if mpiexec is not None:  # as a site's would be that knows its hosts
-            options = f"-launcher ssh -launcher-exec {folder}/bin/ssh -localhost {self.hosts.names[0]}"
+            options = f"-launcher ssh -launcher-exec {folder}/bin/ssh -localhost $(uname -n)"
             told = f'case $1 in --version) exec {mpiexec} "$@" ;; esac'
             self._command("mpiexec", f'#!/bin/sh\n{told}\nexec {mpiexec} {options} "$@"\n')
 

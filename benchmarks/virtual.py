@@ -36,7 +36,7 @@ JOBS_PER_NODE = 250
 AT_ONCE, BLOCKS = 16, 20
 """Blocks that a queue lets one user have at once, and that the profile asks for: the limit is met."""
 
-WALLTIME = 7200.0
+WALLTIME = 10800.0
 FAILS, RETRIES, STRAGGLES, DIES = 0.01, 3, 0.005, 0.01
 """Part of the attempts that fail, further attempts, part that takes three times as long, part of nodes lost a block."""
 
@@ -54,7 +54,7 @@ def campaign(count: int, seed: int = 1) -> Iterator[SchedJob]:
         need = two if chance.random() < 0.03 else big if chance.random() < 0.03 else one
         for at, (seconds, what) in enumerate(((120.0, one), (middle, need), (240.0, one))):
             yield SchedJob(
-                number, (number - 1,) if at else (), need=what, expected=seconds, limit=2 * seconds, retries=RETRIES
+                number, (number - 1,) if at else (), need=what, expected=seconds, limit=1.5 * seconds, retries=RETRIES
             )
             number += 1
         ends.append(number - 1)

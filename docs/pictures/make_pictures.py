@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs: pages of examples/molecules in headless Chromium; `make screenshots`."""
+"""Makes the pictures of README and docs: pages of examples/molecules in headless Chromium, by `make screenshots`."""
 
 from __future__ import annotations
 
@@ -29,20 +29,8 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = Path(folder) / "dag.html"
-        call = [
-            sys.executable,
-            "-m",
-            "flowrules",
-            "dag",
-            "-o",
-            str(page),
-            "--profile",
-            "polaris",
-            "--sandbox",
-            "-j",
-            "8",
-        ]
-        subprocess.run(call, cwd=EXAMPLE, check=True, stdout=subprocess.DEVNULL)
+        call = "-m flowrules dag --profile polaris --sandbox -j 8 -o".split()
+        subprocess.run([sys.executable, *call, str(page)], cwd=EXAMPLE, check=True, stdout=subprocess.DEVNULL)
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )

@@ -100,8 +100,8 @@ def packing_of(planned: Planned, request: Request) -> tuple[Packing, Sequence[Sh
     """
     if request.batch is None:
         return None
-    from flowrules.app.batch import profile_of
-    from flowrules.app.packing import machine_of, packed
+    from flowrules.app.drive.batch import profile_of
+    from flowrules.app.drive.packing import machine_of, packed
 
     profile = profile_of(request.batch, os.environ)
     if profile.scheduler == "none":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from flowrules.app.runner_work import Bench, Work, log_of
+from flowrules.app.block.runner_work import Bench, Work, log_of
 from flowrules.errors import UsageError
 from flowrules.execute.launchers import ranges
 from flowrules.execute.plainscript import PlainBlock, PlainJob, PlainSlot, plain_script

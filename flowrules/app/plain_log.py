@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flowrules.app.runner_work import Bench, Work, draft_of
+from flowrules.app.block.runner_work import Bench, Work, draft_of
 from flowrules.errors import FlowrulesError
 from flowrules.execute.agentlines import ended
 from flowrules.execute.launchers import numbers as cpus_of

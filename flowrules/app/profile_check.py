@@ -6,13 +6,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from flowrules.errors import UsageError
+from flowrules.app.drive.fleet_queues import asks_with
+from flowrules.errors import BatchError, UsageError
+from flowrules.execute.batch.choose import batch_system
+from flowrules.execute.batch.patience import finish
 from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.execute.machine import gpus, memory_bytes
 from flowrules.execute.topology import gpu_neighbours, hardware_threads
 from flowrules.model.profile import Profile
 from flowrules.model.quantity import Quantity
 from flowrules.schedule.queues import choose
+from flowrules.schedule.today import of_today
 from flowrules.show.profiles import Finding
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -38,6 +42,7 @@ def check_profile(profile: Profile, environ: Mapping[str, str]) -> list[Finding]
         Finding("ok", "profile.yaml", "no mistakes"),
         *_commands(profile, inside, environ),
         *_script(profile),
+        *_queues(profile, environ),
         *(_node(profile, environ) if inside else _elsewhere(profile)),
     ]
 
@@ -71,6 +76,24 @@ def _script(profile: Profile) -> Iterator[Finding]:
         return
     where = f"queue {offer.queue.name}" if offer.queue.name else "the batch system's own queue"
     yield Finding("ok", "job script", f"{offer.nodes} nodes for {Quantity(offer.walltime, 'seconds')}, {where}")
+
+
+def _queues(profile: Profile, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The queues as the batch system has them today, where there is one to be asked."""
+    command = asks_with(profile)
+    if not command or not shutil.which(command, path=environ.get("PATH")):
+        return
+    try:
+        _, told = of_today(profile, finish(batch_system(profile, None).queues()))
+    except BatchError as error:
+        yield Finding("note", "queues", f"not compared: {error.message}")
+        return
+    except UsageError as error:
+        told = [error.message]
+    for words in told:
+        yield Finding("wrong", "queues", words)
+    if not told:
+        yield Finding("ok", "queues", f"as the profile says, or wider, by `{command}`")
 
 
 def _elsewhere(profile: Profile) -> Iterator[Finding]:

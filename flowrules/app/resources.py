@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.events import Capacity, Need
@@ -13,6 +13,9 @@ from flowrules.model.quantity import Quantity
 
 NOT_COUNTED = frozenset({"walltime", "nodes", "ranks", "ranks_per_node", "gpus_per_rank", "threads_per_rank"})
 """Resources that say how a job is run, not what it occupies on one machine."""
+
+ON_NODES = NOT_COUNTED | {"mem", "gpus"}
+"""Resources that a profile counts on each node, if at all."""
 
 
 @dataclass(slots=True)
@@ -63,10 +66,12 @@ class NodeSizer:
 
     Attributes:
         node: what each node has; nodes: most nodes of one block.
+        limits: of resources for all jobs together.
     """
 
     node: NodeShape
     nodes: int
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def clip(self, job: Job, threads: int, resources: Mapping[str, object]) -> Need:
         """A request as it stands; on a node nothing is made to fit.
@@ -75,7 +80,7 @@ class NodeSizer:
             FlowfileError: it asks for more than a node, or a block, has.
         """
         if job.rule.local:
-            return Need(threads)
+            return Need(threads, custom=self._custom(job, resources, {}))
         node = self.node
         gpus, memory, nodes = (_number(resources.get(name, 0)) for name in ("gpus", "mem", "nodes"))
         if _number(resources.get("ranks_per_node", 0)) > 1 and not nodes:
@@ -89,13 +94,21 @@ class NodeSizer:
         for name, asked, most in there:
             if asked > most:
                 raise _too_much(job, name, asked, most, "a node has")
+        return Need(threads, int(memory), gpus, self._custom(job, resources, node.resources), int(nodes))
+
+    def _custom(
+        self, job: Job, resources: Mapping[str, object], there: Mapping[str, float]
+    ) -> tuple[tuple[str, float], ...]:
+        """Other resources, limited or not: a later driver may limit what blocks hold by then."""
         custom = []
-        for name, most in sorted(node.resources.items()):
-            amount = _number(resources.get(name, 0))
-            if amount > most:
-                raise _too_much(job, name, amount, most, "a node has")
+        for name, value in sorted(resources.items()):
+            amount = 0 if name in ON_NODES else _number(value)
+            if amount > there.get(name, amount):
+                raise _too_much(job, name, amount, there[name], "a node has")
+            if amount > self.limits.get(name, amount):
+                raise _too_much(job, name, amount, self.limits[name])
             custom += [(name, amount)] if amount else []
-        return Need(threads, int(memory), gpus, tuple(custom), int(nodes))
+        return tuple(custom)
 
     def _ranks(self, job: Job, nodes: int, cpus: int, resources: Mapping[str, object]) -> tuple[int, float]:
         """Hardware threads and GPUs that the ranks of a job take on one node."""

@@ -21,7 +21,7 @@ from flowrules.app.memory import Remembering
 from flowrules.app.parts import Result
 from flowrules.app.resources import sizer
 from flowrules.app.session import disk_of, flowfile_of, load, plan
-from flowrules.app.setting import Setting
+from flowrules.app.setting import Setting, tell_plan
 from flowrules.app.settings import Request, RunSettings, Source
 from flowrules.app.temps import remove_leftovers
 from flowrules.app.touch import touch
@@ -44,7 +44,7 @@ from flowrules.show.output import Output
 from flowrules.version import __version__
 
 if TYPE_CHECKING:
-    from flowrules.app.batch import Campaign
+    from flowrules.app.drive.batch import Campaign
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 PLANS_PER_RUN = 50
@@ -95,7 +95,7 @@ def execute(
     """
     begun = time.monotonic()
     if request.batch is not None:
-        from flowrules.app.batch import settled
+        from flowrules.app.drive.batch import settled
 
         request = settled(request)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{os.urandom(3).hex()}"
@@ -103,7 +103,7 @@ def execute(
         owner = Owner.here(run=run_id, command=shlex.join(["flowrules", *sys.argv[1:]]))
         lock = stack.enter_context(acquire(".", owner, tell=observer.warn))
         if request.batch is None and os.path.isdir(f"{STATE_FOLDER}/blocks"):
-            from flowrules.app.beside import refuse_beside_blocks
+            from flowrules.app.drive.beside import refuse_beside_blocks
 
             refuse_beside_blocks()
         if lock.previous is not None and lock.previous.run:
@@ -117,6 +117,7 @@ def execute(
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)
+        tell_plan(lock, planned.plan)
         if lock.previous is not None:
             remove_leftovers(planned.plan, disk)
         plan_in_the_end = planned.plan
@@ -155,14 +156,14 @@ def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer
     """The campaign of a call that names a profile with a batch system."""
     if request.batch is None:
         return None
-    from flowrules.app.batch import hold_blocks
+    from flowrules.app.drive.batch import hold_blocks
 
     return hold_blocks(request.batch, request, lock, store, observer)
 
 
 def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan]:
     if campaign is not None and campaign.settings.submit:
-        from flowrules.app.submitting import submit
+        from flowrules.app.drive.submitting import submit
 
         return submit(campaign, setting), setting.planned.plan
     store, lock, workflow, observer = setting.store, setting.lock, setting.workflow, setting.observer
@@ -176,7 +177,7 @@ def _run_jobs(setting: Setting, campaign: Campaign | None) -> tuple[Result, Plan
     if campaign is None:
         loop = _local_loop(setting, executor)
     else:
-        from flowrules.app.batch import campaign_loop
+        from flowrules.app.drive.batch import campaign_loop
 
         loop = campaign_loop(campaign, setting, executor)
     owner = lock.owner

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flowrules.app.batch import profile_of
-from flowrules.app.packing import machine_of, packed
+from flowrules.app.drive.batch import profile_of
+from flowrules.app.drive.packing import machine_of, packed
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
 from flowrules.errors import FlowrulesError, UsageError
@@ -49,8 +49,8 @@ def write_scripts(source: Source, request: Request, output: Output, folder: str)
         output.line(line)
     if profile.launcher == "parallel":
         from flowrules.app.attempt import Workshop
-        from flowrules.app.handing import Handing
-        from flowrules.app.tasks import TaskMaker
+        from flowrules.app.drive.handing import Handing
+        from flowrules.app.drive.tasks import TaskMaker
         from flowrules.execute import machine as here
 
         limit = request.policy.hash_limit
@@ -85,7 +85,9 @@ class _Yard:
         self._tasks: dict[str, list[Task]] = {}
         self._mark = os.urandom(6).hex()
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str]) -> str:
+    counts = False
+
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         from flowrules.model.block import BlockSpec
         from flowrules.schedule.queues import choose
 

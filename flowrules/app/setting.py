@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from flowrules.app.attempt import Workshop
+from flowrules.app.book import Key
 from flowrules.app.intake import Intake
 from flowrules.app.parts import Decider, Parts
 from flowrules.app.session import replanner
 from flowrules.app.settings import Request
 from flowrules.execute import machine
 from flowrules.execute.local import LocalExecutor
+from flowrules.model.plan import Decision, Plan
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned
 from flowrules.ports import Observer
 from flowrules.record.disk import Disk
+from flowrules.record.expected_jobs import ToldJobs, tell_jobs
 from flowrules.record.lock import BEAT_SECONDS, HeldLock
 from flowrules.record.store import Store
 
@@ -48,7 +54,7 @@ class Setting:
         """What a loop is put together from."""
         return Parts(
             self.planned,
-            replanner(self.workflow, self.request, self.disk, self.store),
+            self._replan(),
             scheduler,
             executor,
             workshop,
@@ -59,3 +65,24 @@ class Setting:
             self.request.run,
             (self.lock.beat, BEAT_SECONDS),
         )
+
+    def _replan(self) -> Callable[[frozenset[Key]], Planned]:
+        """What derives the DAG again, and tells others of it."""
+        again = replanner(self.workflow, self.request, self.disk, self.store)
+
+        def replan(ran: frozenset[Key]) -> Planned:
+            planned = again(ran)
+            tell_plan(self.lock, planned.plan)
+            return planned
+
+        return replan
+
+
+def tell_plan(lock: HeldLock, plan: Plan) -> None:
+    """Leave for `status` how many jobs of each rule will or may run."""
+    counts = Counter(
+        job.rule.name
+        for job, decision in zip(plan.jobs, plan.decisions, strict=True)
+        if decision is not Decision.SKIP and job.rule.action is not None
+    )
+    tell_jobs(lock.number, ToldJobs(time.time(), counts))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from flowrules.app.packing import packed
+from flowrules.app.drive.packing import packed
 from flowrules.app.settings import Request
 from flowrules.errors import UsageError
 from flowrules.model.profile import Profile

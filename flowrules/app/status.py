@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from flowrules.model.status import BlockState, BlockStatus, DriverStatus, Drives, RuleStatus, Status
 from flowrules.record.campaign import campaign_call
+from flowrules.record.expected_jobs import ToldJobs, told_jobs
 from flowrules.record.owner import describe
 from flowrules.record.store import Store
 from flowrules.record.watch import BlockView, DriverView, view_blocks, view_driver
@@ -28,7 +29,9 @@ def look(directory: str = ".") -> Status:
     """
     driver = view_driver(directory)
     blocks = view_blocks(directory)
-    rules = _rules(Store.open(directory, read_only=True), driver, blocks)
+    store = Store.open(directory, read_only=True)
+    told = told_jobs(driver.number, directory) if driver is not None and driver.alive is not False else None
+    rules, left = _rules(store, driver, blocks, told)
     now = time.time()
     live = any(not view.over for view in blocks)
     idle = driver is None or driver.alive is False
@@ -37,6 +40,7 @@ def look(directory: str = ".") -> Status:
         tuple(rules),
         tuple(_block(view, now) for view in blocks),
         campaign_call(directory) if live and idle else "",
+        left,
     )
 
 
@@ -50,11 +54,16 @@ def _driver(view: DriverView) -> DriverStatus:
 # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rules(store: Store, driver: DriverView | None, blocks: Sequence[BlockView]) -> list[RuleStatus]:
-    """Each job once, by what it is now: in a block, else as its last attempt ended."""
+def _rules(
+    store: Store, driver: DriverView | None, blocks: Sequence[BlockView], told: ToldJobs | None
+) -> tuple[list[RuleStatus], float | None]:
+    """Each job once, by what it is now: in a block, else as its last attempt ended; and how long the rest takes."""
     ended: dict[_Key, tuple[str, float]] = {}
+    took: dict[str, list[float]] = {}
     for record in store.records():
         ended[_key(record.rule, record.wildcards.items())] = record.status, record.ended
+        if record.status == "done":
+            took.setdefault(record.rule, []).append(record.elapsed)
     now: dict[_Key, str] = {}
     for view in blocks:
         for seen in view.tasks.values():
@@ -73,12 +82,40 @@ def _rules(store: Store, driver: DriverView | None, blocks: Sequence[BlockView])
     counts: dict[str, Counter[str]] = {}
     for key, state in {**{key: state for key, (state, _) in ended.items()}, **now}.items():
         counts.setdefault(key[0], Counter())[state] += 1
-    # what was killed waits again, and what waits is not counted: only a plan knows it
-    return [
-        RuleStatus(rule, n["done"] + n["touched"], n["running"], n["held"], n["failed"])
-        for rule, n in counts.items()
-        if n.total() > n["killed"]
-    ]
+    waiting = _waiting(told, ended, now)
+    rules = []
+    for rule in (*(told.counts if told else ()), *counts):
+        if (rule in counts and counts[rule].total() > counts[rule]["killed"]) or waiting.get(rule):
+            n = counts.pop(rule, Counter())
+            found = RuleStatus(
+                rule, n["done"] + n["touched"], n["running"], n["held"], n["failed"], waiting.pop(rule, 0)
+            )
+            rules.append(found)
+    return rules, _left(rules, took)
+
+
+def _waiting(told: ToldJobs | None, ended: Mapping[_Key, tuple[str, float]], now: Mapping[_Key, str]) -> dict[str, int]:
+    """How many jobs of each rule the driver has yet to start or hand over."""
+    if told is None:
+        return {}
+    left = Counter(told.counts)
+    left.subtract(key[0] for key, (_, at) in ended.items() if at >= told.at and key not in now)
+    left.subtract(key[0] for key in now)
+    return {rule: count for rule, count in left.items() if count > 0}
+
+
+def _left(rules: Sequence[RuleStatus], took: Mapping[str, Sequence[float]]) -> float | None:
+    """Seconds that the rest takes; a job that runs is taken to be half done."""
+    at_once = sum(rule.running for rule in rules)
+    rest = [(rule, rule.waiting + rule.handed + rule.running / 2) for rule in rules]
+    every = [seconds for known in took.values() for seconds in known]
+    if not at_once or not every:
+        return None
+    mean = sum(every) / len(every)
+    work = sum(
+        jobs * (sum(took[rule.rule]) / len(took[rule.rule]) if took.get(rule.rule) else mean) for rule, jobs in rest
+    )
+    return work / at_once
 
 
 def _handed_by(number: int, blocks: Sequence[BlockView]) -> set[_Key]:

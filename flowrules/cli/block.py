@@ -11,7 +11,7 @@ from flowrules.cli.options import FOLDER
 @click.argument("folder", type=FOLDER)
 def run_block_command(folder: str) -> int:
     """Work off the block in FOLDER."""
-    from flowrules.app.runner import run_block
+    from flowrules.app.block.runner import run_block
     from flowrules.execute.agents import Agents
 
     return run_block(folder, Agents)

@@ -52,8 +52,8 @@ def simulate_command(**options: Any) -> int:  # noqa: ANN401 - click hands over 
     """
     from collections import Counter
 
-    from flowrules.app.batch import profile_of
-    from flowrules.app.packing import machine_of
+    from flowrules.app.drive.batch import profile_of
+    from flowrules.app.drive.packing import machine_of
     from flowrules.app.session import disk_of, load, plan
     from flowrules.app.settings import BatchSettings, Request
     from flowrules.app.simulating import choices

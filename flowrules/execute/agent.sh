@@ -6,6 +6,7 @@
 #
 #     stdin    run LANE TASK WORDS    WORDS, quoted: log, cpus or "", what is swept, number of variables, variables, argv
 #              file LANE TASK PATH    the same, with WORDS in a file
+#              sweep TASK             what is left here of an attempt that ended on another node: before anything else starts
 #              kill TASK              TERM to its group, KILL after the grace, and a search for what left the group
 #              tick                   the lease goes on
 #              bye GRACE              end everything, say `reaped`, leave
@@ -198,6 +199,7 @@ fr_obey() { # a message
       local lane=${2%% *} rest=${2#* }
       fr_start "$lane" "${rest%% *}" "$1" "${rest#* }"
       ;;
+    sweep) (fr_task=$2 && fr_sweep fr_is_rank 2) ;;
     kill) fr_kill "$2" ;;
     tick) printf '%s alive\n' "$fr_nonce" >&9 ;;
     bye) fr_leave "$2" ;;

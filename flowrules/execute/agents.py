@@ -176,6 +176,12 @@ class Agents:
         if node is not None and node.link is not None:
             node.link.send(message(f"kill {task}"))
 
+    def sweep(self, node: str, task: str) -> None:
+        """End what is left on a node of an attempt that ended on another: ranks that outlived their launcher."""
+        link = self._nodes[node].link
+        if link is not None:
+            link.send(f"sweep {task}\n".encode("ascii"))
+
     def restart(self, node: str) -> None:
         """Start the agent of a lost node anew. Its `NodeReady` proves that nothing of the earlier one lives there."""
         there = self._nodes[node]

@@ -19,11 +19,11 @@ fr_up() { # fr_up: seconds of a clock that nobody sets
 
 fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; } # a pipe that never speaks: sleeps without starting a process
 
-fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where it belongs to no block
+fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where its environment does not hold text $2
   local -a f=()
   local x
   { mapfile -d '' -t f <"/proc/$1/environ"; } 2>/dev/null
-  [[ "${f[*]-}" == *FLOWRULES_BLOCK=* ]] || return 1
+  [[ "${f[*]-}" == *"$2"* ]] || return 1
   fr_b='' fr_a='' fr_j=''
   for x in "${f[@]}"; do
     case $x in
@@ -35,6 +35,8 @@ fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where i
 }
 
 fr_is_task() { fr_is_ours && [[ $fr_j == ":$fr_chain$fr_task:"* ]]; }
+
+fr_is_rank() { [[ $fr_b == *":$fr_mark:"* && $fr_j == ":$fr_chain$fr_task:"* ]]; } # whose agent may be another node's
 
 fr_is_ours() { [[ $fr_b == *":$fr_mark:"* && $fr_a == *":$fr_agent:"* ]]; }
 
@@ -56,14 +58,15 @@ fr_precedes() { # whether a chain $1 has a name like $2 (NAME.NUMBER) with a low
 # Kills what test $1 says yes to, until $2 looks find nothing; fr_swept: how many; false if some won't die. Where process
 # $3 is given, it is no more than 2 s old, and what is looked for was started after it.
 fr_sweep() {
-  local p found clean=0 look
+  local p found clean=0 look text=FLOWRULES_BLOCK=
+  [[ $1 != fr_is_task ]] || text=FLOWRULES_ATTEMPT=$fr_chain$fr_task # so others are seen through faster
   local -A killed=()
   for ((look = 0; clean < $2 && look < 200; look++)); do
     found=
     fr_processes "${3-}"
     for p in "${fr_seen[@]}"; do
       ((p == $$ || p == BASHPID || p == fr_guard)) && continue
-      fr_marks "$p" && "$1" || continue
+      fr_marks "$p" "$text" && "$1" || continue
       kill -KILL "$p" 2>/dev/null && found=1 killed[$p]=1
     done
     if [[ $found ]]; then clean=0; else clean=$((clean + 1)); fi

@@ -14,7 +14,7 @@ class Lanes:
         self._free: list[int] = []
 
     def take(self, cpus: str) -> int:
-        """A lane that is free: one whose first attempt was bound to these hardware threads if possible, or a new one."""
+        """A lane that is free: if possible one whose first attempt was bound to these threads, else a new one."""
         alike = (lane for lane in self._free if self._bound[lane] == cpus)
         lane = next(alike, self._free[0] if self._free else len(self._bound))
         if lane == len(self._bound):

@@ -14,7 +14,7 @@ from typing import Final
 from flowrules.execute.launchers import Flavour, check_host, flavour_of, quoted, ranges
 
 MPIRUN: Final = '${FLOWRULES_MPIRUN:+bash -c "$FLOWRULES_MPIRUN" mpirun}'
-"""What `{mpirun}` becomes in a block: where a job's ranks run is known when it starts. Nothing for a job of one rank."""
+"""What `{mpirun}` becomes in a block: where ranks run is known when their job starts. Nothing for a job of one rank."""
 
 _LOCAL_RANK: Final[Mapping[Flavour, str]] = {
     "hydra": "${MPI_LOCALRANKID-${PMI_LOCAL_RANK-${OMPI_COMM_WORLD_LOCAL_RANK-}}}",

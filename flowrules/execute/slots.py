@@ -4,10 +4,10 @@ A process of its own gives exact figures of memory and CPU, and a subshell diffe
 So a slot is used where it pays and cannot be told from a fresh shell: for the default shell, for rules whose attempts
 so far were short, and for plain text.
 
-A slot reads requests on descriptor 3: a number and three lengths of 8, 4 and 4 characters (of the rest; of the log's name
-and of the job's mark, with which the rest begins), then log, mark, and command. It writes the number and the process
-group of the job on descriptor 4, and on 3 the exit status and the time; before that the word `log` where the log could
-not be opened.
+A slot reads requests on descriptor 3: a number and three lengths of 8, 4 and 4 characters (of the rest; of the log's
+name and of the job's mark, with which the rest begins), then log, mark, and command. It writes the number and the
+process group of the job on descriptor 4, and on 3 the exit status and the time; before that the word `log` where the
+log could not be opened.
 """
 
 from __future__ import annotations

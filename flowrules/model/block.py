@@ -37,6 +37,7 @@ class BlockSpec:
         running: at most so many jobs at once, until a grant says otherwise; None: as many as fit.
         python: interpreter of Python rules on the nodes.
         after: blocks that are over when this one begins; its tasks may need ends of theirs.
+        tokens: what its tasks may hold at once of resources that all blocks share, until a grant says otherwise.
         plain: it has no runner, but a script that holds all its tasks.
     """
 
@@ -58,6 +59,7 @@ class BlockSpec:
     python: str = ""
     queue: str = ""
     after: tuple[str, ...] = ()
+    tokens: Mapping[str, float] = field(default_factory=dict)
     plain: bool = False
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flowrules.model.events import Action, Event
+from flowrules.model.events import Action, Event, Need
 
 LOCAL = "local"
 """The block that is no block: jobs that run beside the driver."""
@@ -24,12 +25,19 @@ class BlockPlan:
 
 @dataclass(frozen=True, slots=True)
 class BlockKnown:
-    """A block of an earlier driver, or the answer to `Open`: it can be handed jobs; it may wait in a queue."""
+    """A block of an earlier driver, or the answer to `Open`: it can be handed jobs; it may wait in a queue.
+
+    Attributes:
+        running, tokens: what it was granted last.
+        strange: needs of jobs it holds that are none of the plan; `Freed` tells when one has ended.
+    """
 
     now: float
     block: str
     plan: BlockPlan
     running: int | None = None
+    tokens: Mapping[str, float] = field(default_factory=dict)
+    strange: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,15 @@ class BlockOver:
 
     now: float
     block: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """A job in a block that is none of the plan has ended."""
+
+    now: float
+    block: str
+    need: Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +102,9 @@ class NotYet:
     job: int
 
 
-DispatchEvent: TypeAlias = Event | BlockKnown | BlockBegan | BlockClosing | BlockOver | OpenRefused | Returned | NotYet
+DispatchEvent: TypeAlias = (
+    Event | BlockKnown | BlockBegan | BlockClosing | BlockOver | Freed | OpenRefused | Returned | NotYet
+)
 
 # ── actions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,18 +126,23 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Ask for a block. ``running``: at most so many jobs at once in it, or None."""
+    """Ask for a block. ``running``, ``tokens``: what it is granted before anything is handed to it."""
 
     plan: BlockPlan
     running: int | None = None
+    tokens: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A block may run so many jobs at once from now on."""
+    """A block may run so many jobs at once from now on (None: as many as fit), and hold so much of what all share.
+
+    It is to be told before the jobs that are handed to it after this action.
+    """
 
     block: str
-    running: int
+    running: int | None
+    tokens: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,10 +190,15 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """From now on at most so many jobs run at once (0: none starts, None: as many as fit). What runs goes on."""
+    """From now on at most so many jobs run at once (0: none starts, None: as many as fit). What runs goes on.
+
+    ``tokens``: so much of what all blocks share they may hold together from now on, without limit what is not among
+    them; None: as before.
+    """
 
     now: float
     running: int | None
+    tokens: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

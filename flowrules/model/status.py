@@ -41,6 +41,7 @@ class RuleStatus:
 
     Attributes:
         handed: a block holds them, and they have not started.
+        waiting: the driver means to run them, and nobody has them yet; 0 where nobody drives.
     """
 
     rule: str
@@ -48,6 +49,7 @@ class RuleStatus:
     running: int
     handed: int
     failed: int
+    waiting: int = 0
 
 
 class BlockState(Enum):
@@ -95,9 +97,12 @@ class Status:
     Attributes:
         driver: None where nobody ever drove.
         go_on: the command that goes on with what blocks left; "" where there is nothing to go on with.
+        left: seconds that the rest takes, if as many jobs run at once as now and take what their rules took; None where
+            that cannot be told.
     """
 
     driver: DriverStatus | None
     rules: tuple[RuleStatus, ...]
     blocks: tuple[BlockStatus, ...]
     go_on: str = ""
+    left: float | None = None

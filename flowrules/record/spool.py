@@ -171,19 +171,19 @@ class BlockFolder:
             self._inbox.append(*encode_message(message))
         self.retry()
 
-    def last_grant(self) -> int | None:
+    def last_grant(self) -> Grant:
         """The share this block was granted last, by any driver.
 
         Raises:
             StateError: an inbox cannot be read.
         """
-        running = self.spec.running
+        last = Grant(self.spec.running, dict(self.spec.tokens))
         for epoch in epochs(self.path):
             follower = Follower(inbox_path(self.path, epoch))
             for message, _ in decoded(follower, follower.poll()):
                 if isinstance(message, Grant):
-                    running = message.running
-        return running
+                    last = message
+        return last
 
     # ── from the runner ──────────────────────────────────────────────────────────────────────────────────────────
 

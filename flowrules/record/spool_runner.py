@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Final
 
 from flowrules.errors import DirectoryHeld, StateError
-from flowrules.model.block import BlockSpec, TaskEnd, epoch_of
+from flowrules.model.block import BlockSpec, Task, TaskEnd, epoch_of
 from flowrules.record.blockfiles import (
     Past,
     block_path,
@@ -234,13 +234,17 @@ class RunnerFolder:
         if (lost := damage(self._follower)) is not None:
             found.append(lost)
 
-    def tell_others(self, task: str) -> None:
-        """Have all blocks of the driver that handed a task over start no further job: its failure ends the run.
+    def ends_run(self, task: Task) -> bool:
+        """Whether the failure of a task ends the run of the driver in charge; a later one than its own decides anew."""
+        return task.last and epoch_of(task.name) == self._epoch
+
+    def tell_others(self) -> None:
+        """Have all blocks of the driver in charge start no further job: a failure ends its run.
 
         They look for that whenever they look into their inboxes, so they know before the driver does, and without one.
         """
         with suppress(OSError):  # then the driver tells them
-            mark_failed(self.spec.directory, epoch_of(task))
+            mark_failed(self.spec.directory, self._epoch)
 
     def closing(self, why: str) -> Closing:
         """The message that ends the reading of inboxes: nothing after it will be read."""

@@ -12,13 +12,15 @@ from heapq import heappop, heappush
 from math import log2
 from typing import Final, TypeAlias
 
+from flowrules.schedule.room import Amounts
+
 Entry: TypeAlias = tuple[float, float, int]
 """Negative priority, negative rank, id: the least goes first."""
 
-Likeness: TypeAlias = tuple[int, int, int, frozenset[str]]
+Likeness: TypeAlias = tuple[int, int, int, frozenset[str], Amounts]
 
-BESIDE: Final[Likeness] = (0, 0, -1, frozenset())
-"""Jobs that run beside the driver."""
+BESIDE: Final[Likeness] = (0, 0, -1, frozenset(), ())
+"""Jobs that run beside the driver, and share nothing."""
 
 
 @dataclass(slots=True)
@@ -79,9 +81,10 @@ class Backlog:
         return (line.heap[0][2] for line in self._lines.values())
 
 
-def likeness(seconds: float, work: float, nodes: int, but: Iterable[str]) -> Likeness:
-    """What jobs have in common: about these seconds and node-seconds, so many whole nodes, blocks they are not for."""
-    return _step(seconds), _step(work), nodes, frozenset(but)
+def likeness(seconds: float, work: float, nodes: int, but: Iterable[str], wants: Amounts = ()) -> Likeness:
+    """What jobs have in common: about these seconds and node-seconds, so many whole nodes, blocks they are not for, and
+    what they take of resources that all share."""
+    return _step(seconds), _step(work), nodes, frozenset(but), wants
 
 
 def _step(amount: float) -> int:

@@ -15,6 +15,7 @@ from flowrules.model.block import usable
 from flowrules.model.dispatch import BlockBegan, BlockClosing, BlockKnown, BlockOver, BlockPlan
 from flowrules.model.events import Need
 from flowrules.model.profile import BlockShape, NodeShape
+from flowrules.schedule.shares import Place
 
 FILLED: Final = 0.95
 """Part of the node-seconds of a block that it is handed: jobs never fit without a gap."""
@@ -113,6 +114,22 @@ class Blocks:
         at = next((i for i, (asked, _) in enumerate(self._asked) if asked == plan), None)
         if at is not None:
             del self._asked[at]
+
+    def readers(self) -> list[str]:
+        """Blocks that still read what they are told."""
+        return [block.name for block in self._blocks.values() if not block.closing]
+
+    def places(self) -> list[Place]:
+        """Blocks that work and are not closing."""
+        return [
+            Place(block.name, block.plan.nodes, inf if block.running is None else block.running)
+            for block in self._blocks.values()
+            if not block.closing and block.until is not None
+        ]
+
+    def running_of(self, name: str) -> int | None:
+        """Most jobs at once of a block."""
+        return self._blocks[name].running
 
     # ── what they hold ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -46,6 +46,7 @@ from flowrules.schedule.ranks import longest_paths
 from flowrules.schedule.room import Grant, Room
 from flowrules.schedule.sanity import check_books
 from flowrules.schedule.states import ABSENT, ASKED, DONE, OPEN, READY, RUNNING, SETTLED, WAITING, Jobs, State
+from flowrules.schedule.tokens import SharingRoom, Tokens
 
 LEAST_PATIENCE: Final = 16
 
@@ -62,6 +63,7 @@ class Scheduler:
         keep_going: go on with jobs that do not depend on a failed one. Otherwise nothing new starts after a failure;
             a job that was started before is still given its further attempts.
         until: when the block ends; no job starts whose limit, or else expected time, goes beyond.
+        tokens: of what its jobs share with those of other blocks; for a block only.
     """
 
     def __init__(
@@ -71,12 +73,17 @@ class Scheduler:
         max_jobs: int | None = None,
         keep_going: bool = False,
         until: float | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         if max_jobs is not None and max_jobs < 1:
             raise ValueError("max_jobs must be at least 1")
         self._max_jobs = max_jobs
         self._keep_going = keep_going
-        self._room: Room = NodePool(capacity) if isinstance(capacity, Cluster) else Pool(capacity)
+        self._tokens = tokens or Tokens()
+        if isinstance(capacity, Cluster):
+            self._room: Room = SharingRoom(NodePool(capacity), self._tokens)
+        else:
+            self._room = Pool(capacity)
         self._jobs = Jobs()
         self._queue = Queue(self._jobs, self._room, max(LEAST_PATIENCE, self._room.size))
         self._running: dict[int, Grant] = {}
@@ -362,6 +369,8 @@ class Scheduler:
         if event.running is not None and event.running < 0:
             raise ValueError("not fewer than 0 jobs can run at once")
         self._max_jobs = event.running
+        if event.tokens is not None:
+            self._tokens.grant(event.tokens)
 
     def _ahead(self, event: Ahead) -> None:
         self._room.ahead = event.jobs

@@ -9,7 +9,7 @@ scheduler decides what starts when; here only the amount of work counts, in node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flowrules.model.dispatch import (
@@ -22,7 +22,7 @@ from flowrules.model.dispatch import (
     Close,
     DispatchAction,
     DispatchEvent,
-    Grant,
+    Freed,
     Hand,
     NotYet,
     Open,
@@ -46,6 +46,7 @@ from flowrules.schedule.blocks import Blocks, share_of
 from flowrules.schedule.following import Following
 from flowrules.schedule.ranks import longest_paths
 from flowrules.schedule.ready import Ready
+from flowrules.schedule.sharing import Sharing
 from flowrules.schedule.states import LOST, OPEN, SETTLED, Jobs, State
 
 Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
@@ -59,6 +60,7 @@ class Dispatcher:
         packer: what blocks the jobs at hand are worth.
         max_jobs: at most so many run at once, in all blocks together.
         local_jobs: how many jobs run beside the driver at once, of those that ask for it.
+        limits: of resources for all jobs together, in blocks and beside the driver.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Dispatcher:
         max_jobs: int | None = None,
         keep_going: bool = False,
         local_jobs: int = 1,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._node = node
         self._packer = packer
@@ -83,7 +86,9 @@ class Dispatcher:
         self._alone: set[int] = set()
         self._unfit: dict[int, set[str]] = {}  # blocks that cannot run a job
         self._blocks = Blocks(shape, max_jobs)
-        self._ready = Ready(self._jobs, self._listed, self._work, self._unfit, self._blocks)
+        self._sharing = Sharing(limits or {}, node, self._listed, self._work, self._blocks)
+        known = (self._jobs, self._listed, self._work, self._unfit, self._blocks)
+        self._ready = Ready(*known, self._sharing)
         self._group_block: dict[str, str] = {}
         self._left = 0.0
         self._stopped = self._failed = self._finished = self._refused = self._begun = False
@@ -100,9 +105,10 @@ class Dispatcher:
             self._heed(event)
         if self._begun and events:  # blocks of an earlier driver are told of before there is a plan
             now = events[-1].now
+            before = len(self._actions)
             self._hand_out(now)
             self._open(now)
-            self._actions += [Grant(block, running) for block, running in self._blocks.grants()]
+            self._actions[before:before] = self._sharing.grants()
             self._close(now)
             self._finish()
         actions, self._actions = self._actions, []
@@ -126,6 +132,9 @@ class Dispatcher:
                 self._returned(event.job)
             case BlockKnown() | BlockBegan() | BlockClosing() | BlockOver():
                 self._blocks.heed(event)
+                self._sharing.heed(event)
+            case Freed():
+                self._sharing.heed(event)
             case OpenRefused():
                 self._blocks.refused(event.plan)
                 self._refused = True
@@ -168,6 +177,7 @@ class Dispatcher:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
         self._work[job.id] = share * job.expected, share
+        self._sharing.weigh(job)
 
     def _look_at_needs(self, job: int) -> None:
         """A job that has begun to wait: will it have what it needs?"""
@@ -239,6 +249,7 @@ class Dispatcher:
 
     def _hand_out(self, now: float) -> None:
         """Hand over what finds a block, the longest way to the end first; what was handed over may free others."""
+        self._sharing.begin()
         if not self._is_closed() and (self._blocks.begin_round(now, self._left) or self._local_free > 0):
             self._ready.hand_out(lambda job: self._offered(job, now))
 
@@ -248,6 +259,8 @@ class Dispatcher:
         if jobs.state(job) is not State.READY or not self._can_follow(job):
             return True
         where = self._place(job, now)
+        if where is None:
+            self._sharing.refuse(job)
         if where is not None:
             self._hand(job, where)
         elif (
@@ -272,9 +285,9 @@ class Dispatcher:
     def _place(self, job: int, now: float) -> str | None:
         """The block for a job; None where there is none now."""
         if self._listed[job].local:
-            return LOCAL if self._local_free > 0 else None
+            return LOCAL if self._local_free > 0 and self._sharing.may_start_here(job) else None
         listed, lasts, waiting = self._listed[job], self._ready.lasts(job), self._jobs.waiting[job]
-        but = self._unfit.get(job, ())
+        but = self._sharing.unable(job).union(self._unfit.get(job, ()))
         held = self._following.only(job, waiting) if waiting else None
         if held is not None:
             if held in but:
@@ -294,6 +307,7 @@ class Dispatcher:
         jobs.move(job, State.RUNNING)
         jobs.attempts[job] += 1
         self._where[job] = where
+        self._sharing.hand(job, where)
         if where == LOCAL:
             self._local_free -= 1
         else:
@@ -310,6 +324,7 @@ class Dispatcher:
     def _take_back(self, job: int) -> None:
         """A job has left its block."""
         where = self._where.pop(job)
+        self._sharing.take_back(job, where)
         self._following.left(self._jobs.users(job), where)
         if where == LOCAL:
             self._local_free += 1
@@ -334,6 +349,7 @@ class Dispatcher:
         self._jobs.attempts[job] = attempt
         self._where[job] = block
         self._blocks.add(block, *self._work[job])
+        self._sharing.adopt(job, block)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -401,7 +417,8 @@ class Dispatcher:
             if not self._blocks.may_grow:
                 return
             todo = [j for n, j in self._listed.items() if not j.local and self._jobs.state(n) in OPEN]
-            found = [Open(plan, running) for plan, running in self._blocks.wanted(self._packer(todo))]
+            wanted = self._blocks.wanted(self._packer(todo))
+            found = [Open(plan, running, self._sharing.none()) for plan, running in wanted]
             self._actions += found
         # jobs that no block of the profile can hold are left; the others have ended by then
         self._refused = not (found or self._where or self._jobs.counts[State.ASKED] or self._blocks.any_open())

@@ -115,6 +115,9 @@ class NodePool:
         usable = sum(kind.usable for kind in self._kinds.values() if kind.holds(shape))
         return usable >= max(1, shape.nodes)
 
+    def is_rival(self, shape: Shape, waiting: Shape) -> bool:
+        return True
+
     # ── finding a place ──────────────────────────────────────────────────────────────────────────────────────────
 
     def fits(self, shape: Shape) -> bool:

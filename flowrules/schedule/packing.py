@@ -35,6 +35,7 @@ def pack(
     max_jobs: int | None = None,
     margin: float = MARGIN,
     waves: int | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> Packing:
     """Pack jobs into blocks.
 
@@ -44,6 +45,7 @@ def pack(
         max_jobs: at most so many run at once, all blocks together.
         margin: by how much walltimes exceed the expected times, where there is room for that.
         waves: only so many waves of blocks, and the jobs that they hold; None: all.
+        limits: of resources for all jobs together.
 
     Raises:
         ValueError: jobs need each other in a circle, or a need makes no sense.
@@ -52,14 +54,15 @@ def pack(
     shares = _Shares(node)
     unfit = _unfit(ordered, shares, blocks)
     left = [job for job in ordered if job.id not in unfit]
+    limits = limits or {}
     per_node = shares.per_node(left)
     found: list[PackedBlock] = []
     most_nodes = 0
     wave = 0
     while left and (waves is None or wave < waves):
-        size = _worth(left, shares, blocks, max_jobs, per_node)
+        size = _worth(left, shares, blocks, max_jobs, per_node, limits)
         most_nodes = max(most_nodes, size.blocks * size.nodes)
-        made = _wave(left, shares, blocks, size, max_jobs, margin)
+        made = _wave(left, shares, blocks, size, max_jobs, margin, limits)
         done = {span.job for block in made for span in block.spans}
         assert done, "nothing could start in an empty block"
         found += [replace(block, wave=wave) for block in made]
@@ -174,15 +177,23 @@ class _Size:
 
 
 def _worth(
-    jobs: Sequence[SchedJob], shares: _Shares, blocks: BlockShape, max_jobs: int | None, per_node: float
+    jobs: Sequence[SchedJob],
+    shares: _Shares,
+    blocks: BlockShape,
+    max_jobs: int | None,
+    per_node: float,
+    limits: Mapping[str, float],
 ) -> _Size:
     """How many nodes are worth asking for.
 
     No more than the limit of running jobs can fill, than the work is wide, or than shorten it: with that many nodes the
-    longest chain takes as long as all the work.
+    longest chain, or what shares a limited resource, takes as long as all the work.
     """
     nodes = blocks.nodes * max(1, blocks.max)
     longest = max(longest_paths(_timed(jobs)).values())
+    for name, most in limits.items():
+        held = sum(expected_time(job) * amount for job in jobs for wanted, amount in job.need.custom if wanted == name)
+        longest = max(longest, held / most) if most else longest
     if longest:
         nodes = min(nodes, ceil(shares.work(jobs) / longest - TINY))
     if max_jobs is not None and per_node:
@@ -215,6 +226,7 @@ def _wave(
     size: _Size,
     max_jobs: int | None,
     margin: float,
+    limits: Mapping[str, float],
 ) -> list[PackedBlock]:
     """Blocks that start together, with what they can do of the jobs before they end."""
     until = max(usable(blocks.walltime) / margin, *[_length(job) for job in jobs])
@@ -222,7 +234,8 @@ def _wave(
     chosen = _chosen(jobs, weights, AHEAD * size.blocks * size.nodes * until)
     parts = part_jobs(chosen, weights, size.blocks, size.nodes * until)
     cluster = cluster_of(shares.shape, [str(i) for i in range(size.nodes)])
-    runs = simulate_blocks(parts, cluster, max_jobs=_split(max_jobs, size.blocks), keep_starts=True, until=until)
+    most = _split(max_jobs, size.blocks)
+    runs = simulate_blocks(parts, cluster, max_jobs=most, keep_starts=True, until=until, limits=limits)
     by_id = {job.id: job for job in chosen}
     return [_block(run, by_id, shares, size.nodes, blocks, margin) for run in runs if run.starts]
 

@@ -47,6 +47,9 @@ class Pool:
     def keep(self, shape: Shape | None) -> None:
         self._kept = shape
 
+    def is_rival(self, shape: Shape, waiting: Shape) -> bool:
+        return True
+
     def fits(self, shape: Shape) -> bool:
         reserved = self._kept
         if reserved is None or reserved == shape:

@@ -138,7 +138,7 @@ class Queue:
                 continue
             self.looks += 1
             if self._pool.fits(line.shape):
-                self._pass_over(aside)
+                self._pass_over(aside, line.shape)
                 found = self._take(line)
                 break
             aside.append(head)
@@ -157,10 +157,12 @@ class Queue:
         self._show(line)
         return job
 
-    def _pass_over(self, aside: list[_Head]) -> None:
-        """A job starts before those set aside, which should have gone first."""
+    def _pass_over(self, aside: list[_Head], shape: Shape) -> None:
+        """A job of a shape starts before those set aside, which should have gone first."""
         for _, index, _ in aside:
             line = self._lines[index]
+            if not self._pool.is_rival(shape, line.shape):
+                continue
             line.passed += 1
             if line.passed >= self._patience and self._reserved is None:
                 self._reserve(line)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from flowrules.model.events import SchedJob
 from flowrules.schedule.backlog import BESIDE, Backlog, likeness
 from flowrules.schedule.blocks import Blocks
+from flowrules.schedule.sharing import Sharing
 from flowrules.schedule.states import Jobs
 
 
@@ -16,6 +17,7 @@ class Ready:
     Args:
         listed, work, unfit: what the dispatcher knows of jobs: as they came, node-seconds and nodes, blocks that cannot
             run them.
+        sharing: what jobs take of limited resources.
     """
 
     def __init__(
@@ -25,12 +27,14 @@ class Ready:
         work: Mapping[int, tuple[float, float]],
         unfit: Mapping[int, set[str]],
         blocks: Blocks,
+        sharing: Sharing,
     ) -> None:
         self._jobs = jobs
         self._listed = listed
         self._work = work
         self._unfit = unfit
         self._blocks = blocks
+        self._sharing = sharing
         self._backlog = Backlog()
 
     def lasts(self, job: int) -> float:
@@ -42,11 +46,13 @@ class Ready:
         """Line a job up, unless no block will ever be able to take it."""
         entry = -self._jobs.priority[job], -self._jobs.rank[job], job
         if self._listed[job].local:
-            self._backlog.add(entry, BESIDE)
+            self._backlog.add(entry, (*BESIDE[:-1], self._sharing.wants(job)))
             return
         (work, share), lasts = self._work[job], self.lasts(job)
         if self._blocks.could_take(share, lasts):
-            self._backlog.add(entry, likeness(lasts, work, int(share), self._unfit.get(job, ())))
+            self._backlog.add(
+                entry, likeness(lasts, work, int(share), self._unfit.get(job, ()), self._sharing.wants(job))
+            )
 
     def hand_out(self, hand: Callable[[int], bool]) -> None:
         """Offer jobs, as `Backlog.hand_out` does."""
@@ -64,5 +70,6 @@ class Ready:
         )
 
     def _heads(self) -> Iterator[int]:
-        """One job of each kind that waits for a block."""
-        return (job for job in self._backlog.heads() if not self._listed[job].local)
+        """One job of each kind that waits for a block, and not for others to end."""
+        short = self._sharing.is_short
+        return (job for job in self._backlog.heads() if not self._listed[job].local and not short(job))

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from flowrules.model.events import Need, Slot
 
 MILLION: Final = 1_000_000
+
+Amounts: TypeAlias = tuple[tuple[str, int], ...]
+"""Millionths of resources by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Shape:
         gpus: whole GPUs; ``share``: millionths of one that is shared. At most one of them is not 0.
         custom: index of a limited resource, and millionths of it.
         nodes: whole nodes, 0 for a share of one; the rest is then what each of them must have.
+        shared: of what all blocks share, where that is counted; once for the job, on however many nodes.
     """
 
     cores: int
@@ -32,6 +36,7 @@ class Shape:
     share: int = 0
     custom: tuple[tuple[int, int], ...] = ()
     nodes: int = 0
+    shared: Amounts = ()
 
 
 @dataclass(slots=True)
@@ -45,16 +50,23 @@ class Grant:
 
 
 class Room(Protocol):
+    """The free part of a capacity."""
+
     """The free part of a capacity.
 
     Attributes:
-        size: cores in all; ``cores``: those that are free, less than none while jobs were started before there is one.
-        ahead: how many jobs may be; 0 where a place knows no such thing.
+        ahead: how many jobs may be started before there is a core for them; 0 where a place knows no such thing.
     """
 
-    size: int
-    cores: int
     ahead: int
+
+    @property
+    def size(self) -> int:
+        """Cores in all."""
+
+    @property
+    def cores(self) -> int:
+        """Cores that are free, less than none while jobs were started before there is one."""
 
     def shape(self, need: Need) -> Shape:
         """A need in whole numbers. More than one GPU and a part of another counts as whole ones.
@@ -71,6 +83,9 @@ class Room(Protocol):
 
     def keep(self, shape: Shape | None) -> None:
         """From now on others are kept from taking what this shape waits for; None: no longer."""
+
+    def is_rival(self, shape: Shape, waiting: Shape) -> bool:
+        """Whether a job takes something that another, for which there is no room now, may be waiting for."""
 
     def take(self, shape: Shape) -> tuple[Grant, Slot]:
         """Occupy room of which `fits` has just said that it is there."""

@@ -19,9 +19,11 @@ from flowrules.model.events import (
     SchedJob,
     Slot,
     Start,
+    Tick,
 )
 from flowrules.schedule.core import Scheduler
 from flowrules.schedule.ranks import in_order
+from flowrules.schedule.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,18 @@ def simulate_blocks(
     *,
     keep_starts: bool = False,
     until: float | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> list[Simulation]:
     """Run blocks that start together, each with jobs of its own on the same capacity, as `simulate` does.
 
     A job that needs one of another block is handed to its own when that has ended, as a driver does it.
+
+    Args:
+        limits: of resources for all blocks together.
     """
+    tokens = Tokens(limits)
     blocks = [
-        _Block(i, Scheduler(capacity, max_jobs=most, keep_going=True, until=until), keep_starts)
+        _Block(i, Scheduler(capacity, max_jobs=most, keep_going=True, until=until, tokens=tokens), keep_starts)
         for i, most in enumerate(max_jobs)
     ]
     took = {job.id: expected_time(job) for part in parts for job in part}
@@ -93,6 +100,9 @@ def simulate_blocks(
         blocks[index].tell(Ended(now, number, True), took, ends)
         for other, handed in desk.ended(blocks[index].ids[number]).items():
             blocks[other].take(now, handed, took, ends)
+        for block in blocks if limits else ():  # what one gave back another may wait for
+            if block is not blocks[index]:
+                block.tell(Tick(now), took, ends)
     return [block.result() for block in blocks]
 
 

@@ -98,7 +98,7 @@ def _limits(
     walltime = max(queue.walltime[0], now.walltime[0]), _less(queue.walltime[1], now.walltime[1])
     if nodes != queue.nodes:
         told.append(
-            f"the queue `{queue.name}` takes {_range(*nodes)} nodes today, the profile says {_range(*queue.nodes)}"
+            f"the queue `{queue.name}` takes {_range(*now.nodes)} nodes today, the profile says {_range(*queue.nodes)}"
         )
     if walltime[1] != queue.walltime[1]:
         says = "no limit" if queue.walltime[1] is None else _time(queue.walltime[1])

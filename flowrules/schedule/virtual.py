@@ -291,7 +291,7 @@ class _Block:
             self._unstarted.update([job.id for job in inbox])
             self._advance(Planned(now, tuple(inbox)))
 
-    def grant(self, running: int, now: float) -> None:
+    def grant(self, running: int | None, now: float) -> None:
         self._running = running
         if self._scheduler is not None:
             self._advance(Granted(now, running))

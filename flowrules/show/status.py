@@ -19,6 +19,7 @@ _RULES: Final = (
     Column("done", right=True),
     Column("running", right=True),
     Column("handed", right=True),
+    Column("waiting", right=True),
     Column("failed", right=True),
 )
 _STATES: Final = {
@@ -58,6 +59,8 @@ def _lines(status: Status, color: bool, width: int | None) -> Iterator[str]:
     if status.rules:
         yield ""
         yield from grid(_RULES, [*map(_rule_row, status.rules), *_total(status.rules)], color=color, width=width)
+    if status.left is not None:
+        yield f"about {clock_time(status.left)} left, if it goes on as now"
     if status.blocks:
         over = [block.name for block in status.blocks if block.state is BlockState.OVER]
         hidden = set(over[:-MOST_OVER])
@@ -86,14 +89,16 @@ def _driver_line(driver: DriverStatus | None) -> str:
 
 
 def _rule_row(rule: RuleStatus) -> tuple[str, ...]:
-    return (rule.rule, *map(_number, (rule.done, rule.running, rule.handed, rule.failed)))
+    return (rule.rule, *map(_number, (rule.done, rule.running, rule.handed, rule.waiting, rule.failed)))
 
 
 def _total(rules: Sequence[RuleStatus]) -> list[tuple[str, ...]]:
     """A last row for all rules, where there are several."""
     if len(rules) < 2:
         return []
-    sums = (sum(column) for column in zip(*((r.done, r.running, r.handed, r.failed) for r in rules), strict=True))
+    sums = (
+        sum(column) for column in zip(*((r.done, r.running, r.handed, r.waiting, r.failed) for r in rules), strict=True)
+    )
     return [("all", *map(_number, sums))]
 
 
@@ -123,4 +128,5 @@ def _object(status: Status) -> dict[str, object]:
         "rules": [asdict(rule) for rule in status.rules],
         "blocks": [{**asdict(block), "state": block.state.value} for block in status.blocks],
         "go_on": status.go_on or None,
+        "left": status.left,
     }

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -148,6 +149,41 @@ def test_check_on_a_login_node(desk, monkeypatch) -> None:
     found = findings(desk, 0, "polaris", "--set", "pbs.account=proj")
     assert found["qsub"] == ("ok", str(desk.path / "bin" / "qsub"))
     assert found["job script"] == ("ok", "10 nodes for 1h, queue debug-scaling")
+
+
+def test_check_of_queues(desk, monkeypatch) -> None:
+    """By what a real server once said of its own, which are not quite those of Polaris."""
+    said = Path(__file__).parents[1] / "execute/pbs/queues.json"
+    for name in ("qsub", "qdel"):
+        program(desk, name)
+    qstat = desk.path / "bin" / "qstat"
+    qstat.write_text(f"#!/bin/sh\n/bin/cat {said}\n")
+    qstat.chmod(0o755)
+    monkeypatch.setenv("PATH", str(desk.path / "bin"))
+    call = ("profiles", "check", "polaris", "--set", "pbs.account=proj")
+    told = [json.loads(line) for line in desk.call(*call, "--format", "json").out.splitlines()]
+    assert [one["said"] for one in told if one["what"] == "queues"] == [
+        "the queue `capacity` does not exist",
+        "the queue `debug-scaling` takes 1 to 4 nodes today, the profile says 1 to 10",
+        "the queue `small` takes 1 to 2 nodes today, the profile says 10 to 24",
+        "the queue `medium` takes 3 to 4 nodes today, the profile says 25 to 99",
+        "the queue `prod` does not lead to `large` today",
+        "the queue `preemptable` takes 1 to 4 nodes today, the profile says 1 to 10",
+    ]
+    assert findings(
+        desk, 1, "polaris", "--set", "pbs.account=proj", "--set", "queue=capacity", "--set", "blocks.nodes=1"
+    )["queues"] == (
+        "wrong",
+        "no batch job can be submitted: `capacity` does not exist",
+    )
+    assert (
+        findings(desk, 0, "polaris", "--set", "pbs.account=proj", "--set", "queue=debug", "--set", "blocks.nodes=2")[
+            "queues"
+        ][0]
+        == "ok"
+    )
+    qstat.write_text("#!/bin/sh\nexit 1\n")
+    assert findings(desk, 0, "polaris", "--set", "pbs.account=proj")["queues"][0] == "note"
 
 
 def test_check_in_a_batch_job(desk, monkeypatch) -> None:

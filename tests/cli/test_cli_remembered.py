@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from flowrules.app import memory
 from flowrules.load import lower
 from flowrules.plan import build
 from flowrules.plan.judge import Judge
+from flowrules.record.store import Store
 
 NOTHING = "nothing to do: 3 jobs are up to date\ntargets: out/all.txt\n"
 
@@ -53,6 +55,83 @@ def test_jobs_that_ran_since_are_judged_by_what_was_recorded(built: Desk, monkey
     monkeypatch.setattr(Judge, "first", lambda judge, job: judged.append(job.label) or first(judge, job))
     assert built.ok("-n") == NOTHING
     assert sorted(judged) == ["copy s=a", "join"]
+
+
+def unfinished(desk: Desk) -> None:
+    store = Store.open()
+    store.started(["out/a.txt"], "copy", {"s": "a"})
+    store.close()
+
+
+def older(desk: Desk) -> None:
+    """The same size at another time, with other content."""
+    os.utime(desk.path / "in/a.txt", ns=(1, 1))
+    desk.write("in/a.txt", "b\n")
+
+
+EDITS: dict[str, tuple[Callable[[Desk], object], str]] = {
+    "a source is gone": (lambda d: (d.path / "in/a.txt").unlink(), "kept as they are"),
+    "a source is gone that nothing else depends on": (
+        lambda d: (d.path / "note.txt").unlink(),
+        "kept as they are",
+    ),
+    "a source has other content": (lambda d: d.write("in/a.txt", "other\n"), "changed input"),
+    "a source is older": (older, "changed input: in/a.txt"),
+    "a target is gone": (lambda d: (d.path / "out/all.txt").unlink(), "missing output: out/all.txt"),
+    "an attempt did not finish": (unfinished, "last run did not finish"),
+    "the configuration is another": (lambda d: d.write("config.yaml", "word: sun\n"), "changed command"),
+    "a script is another": (lambda d: d.write("join.sh", "cat out/*.txt > out/all.txt # all\n"), "changed command"),
+    "a script is gone": (lambda d: (d.path / "join.sh").unlink(), "there is no script `join.sh`"),
+    "a rule that was out of the question can make a file": (lambda d: d.write("better/a.txt", "a\n"), "better"),
+    "there is more to be found": (lambda d: d.write("more/x.txt", ""), "changed params"),
+    "a file that is read is another": (lambda d: d.write("size.csv", "n\n7\n"), "changed params"),
+    "a file that is asked for has come": (lambda d: d.write("flag", ""), "changed params"),
+    "the Flowfile is another": (
+        lambda d: d.write("Flowfile", d.read("Flowfile").replace("echo {config", "echo new {config")),
+        "changed command",
+    ),
+}
+RICH = """
+config "config.yaml"
+let FOUND = glob("more/{x}.txt").x
+rule all:
+    input: "out/all.txt"
+rule copy:
+    input: "in/{s}.txt", "note.txt"
+    output: "out/{s}.txt"
+    params: found=len(FOUND), size=lines("size.csv")[1], flag=exists("flag")
+    shell: "cat {input} > {output}; echo {config.word} {params.found} {params.size} {params.flag} >> {output}"
+rule better:
+    input: "better/{s}.txt"
+    output: "out/{s}.txt"
+    shell: "cat {input} > {output}"
+ruleorder better > copy
+rule join:
+    input: expand("out/{s}.txt", s=["a", "b"])
+    output: "out/all.txt"
+    script: "join.sh"
+"""
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_changed_is_seen(desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("Flowfile", RICH)
+    for path, text in (
+        ("note.txt", "n\n"),
+        ("more/w.txt", ""),
+        ("size.csv", "n\n3\n"),
+        ("join.sh", "cat out/*.txt > out/all.txt\n"),
+    ):
+        desk.write(path, text)
+    desk.call("-j", "2", "-q")
+    desk.call("-q")
+    assert desk.ok("-n").startswith("nothing to do: 3 jobs")
+    edit, told = EDITS[name]
+    edit(desk)
+    remembered = desk.call("-n")
+    assert told in remembered.out + remembered.err
+    monkeypatch.setenv(memory.SWITCH, "0")
+    assert desk.call("-n") == remembered
 
 
 def test_it_is_private(built: Desk) -> None:

@@ -65,9 +65,7 @@ class Campaign(Box):
         self.drivers.append(driver)
         return driver
 
-    def until(
-        self, seen: Callable[[], object], else_say: str = "it did not happen", seconds: float = PATIENCE
-    ) -> None:
+    def until(self, seen: Callable[[], object], else_say: str = "it did not happen", seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + seconds
         while not seen():

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import flowrules.app.batch
+import flowrules.app.drive.batch
 from flowrules.cli.main import main
 from flowrules.errors import BatchError, BatchFull
 from flowrules.execute.batch.commands import asking
@@ -114,5 +114,5 @@ def faulty(profile: Profile, sandbox: str | None, **more: object) -> Patient:
 
 
 Faulty.fault = sys.argv.pop(1)
-flowrules.app.batch.batch_system = faulty  # type: ignore[assignment]
+flowrules.app.drive.batch.batch_system = faulty  # type: ignore[assignment]
 sys.exit(main())

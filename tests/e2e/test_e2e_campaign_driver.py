@@ -163,6 +163,40 @@ def test_after_a_failure_no_block_starts_a_further_job_even_without_a_driver(cam
     box.alone()
 
 
+def test_a_driver_that_keeps_going_decides_for_what_an_earlier_one_handed_over(campaign) -> None:
+    box = campaign(
+        """
+        rule all:
+            input: "bad", "after"
+        rule bad:
+            output: "bad"
+            threads: 4
+            shell: "touch up1; until [[ -e go1 ]]; do sleep 0.05; done; exit 3"
+        rule hold:
+            output: "hold"
+            threads: 4
+            shell: "touch up2; until [[ -e go2 ]]; do sleep 0.05; done; touch {output}"
+        rule after:
+            input: "hold"
+            output: "after"
+            shell: "touch {output}"
+        """,
+    )
+    driver = box.driver("-j", "4")
+    box.until(lambda: box.exists("up1") and box.exists("up2"))
+    driver.kill()
+    driver.wait()
+    driver = box.driver("-j", "4", "-k")
+    log = box.path / ".flowrules/blocks/b001/runs/01/log"
+    box.until(lambda: log.read_text().count("\taccept\t") == 1, "the block does not know its new driver")
+    box.write("go1", "")
+    box.until(lambda: "failed: bad" in box.read("said"))
+    box.write("go2", "")
+    assert driver.wait(60) == 1
+    assert box.exists("after") and box.blocks == ["b001"]
+    box.alone()
+
+
 # ── what changed meanwhile ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -109,7 +109,9 @@ def test_a_killed_driver_and_a_deleted_block(box: Campaign) -> None:
 
 
 @pytest.mark.pbs
-@pytest.mark.parametrize("launcher", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")])
+@pytest.mark.parametrize(
+    "launcher", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")]
+)
 def test_blocks_that_wait_for_each_other(box: Campaign, launcher: tuple[str, ...]) -> None:
     if launcher and not shutil.which("parallel"):
         pytest.skip("`parallel` is not installed")

@@ -67,16 +67,15 @@ FILES = {
     "in/sizes.csv": "a,b\n",
 }
 PATHS = (
-    *FILES,
-    "a/x.txt",
+    "settings.txt",
+    "table.sh",
+    "in/x.txt",
     "b/x.txt",
-    "b/y.txt",
     "b/z.log",
     "table.txt",
     "parts/y",
     "parts/y/one",
     "in/new.txt",
-    "extra.txt",
 )
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from flowrules.app.salvage import salvage
+from flowrules.app.block.salvage import salvage
 from flowrules.model.block import BlockSpec, Task, TaskEnd
 from flowrules.model.events import Need
 from flowrules.model.files import FileRecord

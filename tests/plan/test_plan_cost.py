@@ -76,7 +76,9 @@ def ten_wildcards(size: int) -> Desk:
 
 
 @pytest.mark.parametrize(
-    ("make", "most"), [(chains, 22), (wide, 27), (ten_wildcards, 50), (deep, 80)], ids=lambda v: getattr(v, "__name__", "")
+    ("make", "most"),
+    [(chains, 22), (wide, 27), (ten_wildcards, 50), (deep, 80)],
+    ids=lambda v: getattr(v, "__name__", ""),
 )
 def test_calls_for_each_job_do_not_grow(make: Callable[[int], Desk], most: int) -> None:
     few, _ = cost(make, 1_000)

@@ -393,12 +393,15 @@ def test_what_ends_the_run_of_a_driver_stops_its_blocks_and_no_later_ones(tmp_pa
     first, second = (BlockFolder.create(replace(spec(tmp_path), block=f"b00{n}"), 1) for n in (1, 2))
     failing, other = begin(first), begin(second)
     assert other.inbox() == []
-    failing.tell_others("1J1.1")
+    assert failing.inbox() == []
+    assert failing.ends_run(task(1, last=True)) and not failing.ends_run(task(2))
+    failing.tell_others()
     assert other.inbox() == [Stop()], "before the driver knows, and without one"
     first.close()
     second.close()
     again = BlockFolder.open(second.path, 2)
     assert other.inbox() == [], "the driver of another epoch decides for itself"
+    assert not other.ends_run(task(1, last=True)), "and of what an earlier one handed over"
     forget_failed(str(tmp_path), 2)
     assert not has_failed(str(tmp_path), 1)
     again.close()

@@ -20,14 +20,15 @@ def test_a_campaign() -> None:
     waiting = replace(
         BLOCK, name="b002", batch="78.pbs", state=BlockState.SUBMITTED, hosts=(), left=None, running=0, ended=0
     )
-    rules = (RuleStatus("relax", 1000, 8, 12, 0), RuleStatus("rank", 0, 0, 0, 1))
-    assert render_status(Status(DRIVER, rules, (BLOCK, waiting))) == (
+    rules = (RuleStatus("relax", 1000, 8, 12, 0, 30), RuleStatus("rank", 0, 0, 0, 1))
+    assert render_status(Status(DRIVER, rules, (BLOCK, waiting), left=725.0)) == (
         "driven by process 7 on login2\n"
         "\n"
-        "rule    done  running  handed  failed\n"
-        "relax  1,000        8      12\n"
-        "rank                                1\n"
-        "all    1,000        8      12       1\n"
+        "rule    done  running  handed  waiting  failed\n"
+        "relax  1,000        8      12       30\n"
+        "rank                                         1\n"
+        "all    1,000        8      12       30       1\n"
+        "about 12m 05s left, if it goes on as now\n"
         "\n"
         "block  batch job  state      nodes  queue  walltime     left  handed  running  ended\n"
         "b001   77.pbs     runs           2  debug    1h 00m  30m 05s      12        8      4\n"
@@ -58,7 +59,7 @@ def test_a_program_gets_numbers() -> None:
     noted = replace(BLOCK, notes=("silent for 2m 00s",))
     said = json.loads(render_status(Status(DRIVER, (RuleStatus("relax", 1, 2, 3, 4),), (noted,)), "json"))
     assert said["driver"]["drives"] == "drives"
-    assert said["rules"] == [{"rule": "relax", "done": 1, "running": 2, "handed": 3, "failed": 4}]
+    assert said["rules"] == [{"rule": "relax", "done": 1, "running": 2, "handed": 3, "failed": 4, "waiting": 0}]
     (block,) = said["blocks"]
     assert (block["state"], block["left"], block["hosts"], block["notes"]) == (
         "runs",

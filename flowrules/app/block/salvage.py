@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from flowrules.app.runner_work import Bench, Work, draft_of
+from flowrules.app.block.runner_work import Bench, Work, draft_of
 from flowrules.errors import FlowrulesError, StateError
 from flowrules.execute.agentlines import node_log
 from flowrules.execute.launchers import numbers as cpus_of

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from flowrules.app.runner_agents import AgentsMaker, tell
-from flowrules.app.runner_hosts import allocated_hosts, batch_id
-from flowrules.app.runner_loop import Runner
+from flowrules.app.block.runner_agents import AgentsMaker, tell
+from flowrules.app.block.runner_hosts import allocated_hosts, batch_id
+from flowrules.app.block.runner_loop import Runner
 from flowrules.errors import DirectoryHeld
 from flowrules.execute.machine import host
 from flowrules.record.blockfiles import read_spec

@@ -13,6 +13,13 @@ from flowrules.schedule.queues import Offer, Taken, choose
 from flowrules.schedule.today import of_today
 
 
+def asks_with(profile: Profile) -> str:
+    """The command that tells of a profile's queues; "" where none does, as where queues are qos."""
+    if profile.scheduler == "slurm":
+        return "" if profile.options.get("queue_as") == "qos" else "scontrol"
+    return "qstat" if profile.scheduler == "pbs" else ""
+
+
 class Queues:
     """Chooses queues for blocks.
 
@@ -24,8 +31,7 @@ class Queues:
         self._profile = profile
         self._tell = tell
         self._refused: UsageError | None = None
-        are_qos = profile.scheduler == "slurm" and profile.options.get("queue_as") == "qos"
-        self._asked: Waiting[Mapping[str, QueueToday]] | None = None if are_qos else batch.queues()
+        self._asked: Waiting[Mapping[str, QueueToday]] | None = batch.queues() if asks_with(profile) else None
         self._next_at = float("-inf")
         self.go_on(self._next_at)
 

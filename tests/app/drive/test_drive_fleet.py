@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.fleet_news import Over, Refused, Shuts, TaskEnded, TasksGiven
 from flowrules.app.profiles import open_profile
 from flowrules.errors import BatchError, UsageError
 from flowrules.execute.batch.patience import Manners, Patient, finish
@@ -22,7 +22,7 @@ from flowrules.model.events import Need
 from flowrules.model.profile import Profile, Queue
 from flowrules.model.record import Record
 from flowrules.ports import Waiting
-from flowrules.record.messages import Closed, Ended, Started
+from flowrules.record.messages import Closed, Ended, Grant, Started
 from flowrules.record.spool_runner import RunnerFolder
 
 PROFILE = open_profile("pbs", {}, (), None)
@@ -277,10 +277,10 @@ def test_what_the_driver_before_wrote_last_is_known_when_it_may_still_live_elsew
 
 def test_a_block_keeps_its_last_grant_under_the_next_driver(yard):
     block = yard.block()
-    assert yard.fleet.running_of(block) is None
-    yard.fleet.grant(block, 7)
+    assert yard.fleet.grant_of(block).running is None
+    yard.fleet.grant(block, 7, {"licence": 2.5})
     yard.driver().attach()
-    assert yard.fleet.running_of(block) == 7
+    assert yard.fleet.grant_of(block) == Grant(7, {"licence": 2.5})
 
 
 def test_while_a_command_hangs_blocks_are_read_and_fed(yard):

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from flowrules.app.fleet_block import SCRIPT, Live, minutes
-from flowrules.app.fleet_found import found_blocks, take_stock, wait_until_accepted
-from flowrules.app.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
-from flowrules.app.fleet_question import Question
-from flowrules.app.fleet_queues import Queues
-from flowrules.app.packing import taken_by
-from flowrules.app.salvage import salvage
+from flowrules.app.block.salvage import salvage
+from flowrules.app.drive.fleet_block import SCRIPT, Live, minutes
+from flowrules.app.drive.fleet_found import found_blocks, take_stock, wait_until_accepted
+from flowrules.app.drive.fleet_news import News, Over, Refused, Shuts, TaskEnded, TasksGiven
+from flowrules.app.drive.fleet_question import Question
+from flowrules.app.drive.fleet_queues import Queues
+from flowrules.app.drive.packing import taken_by
 from flowrules.errors import BatchError, BatchFull, StateError
 from flowrules.execute.batch.patience import Patient
 from flowrules.execute.jobscript import ScriptBlock, render_script
@@ -29,6 +29,7 @@ from flowrules.model.profile import Profile
 from flowrules.ports import Waiting
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
+from flowrules.record.messages import Grant as GrantMessage
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
 from flowrules.schedule.queues import Offer
@@ -110,8 +111,8 @@ class Fleet:
         """What was asked for; known until a block is buried."""
         return (self._live.get(block) or self._dead[block]).plan
 
-    def running_of(self, block: str) -> int | None:
-        """Most jobs at once it was last granted."""
+    def grant_of(self, block: str) -> GrantMessage:
+        """What it was granted last."""
         return self._live[block].folder.last_grant()
 
     # ── blocks of earlier drivers ────────────────────────────────────────────────────────────────────────────
@@ -132,13 +133,20 @@ class Fleet:
     # ── making ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(
-        self, plan: BlockPlan, running: int | None, after: Sequence[str] | None = None, *, plain: bool = False
+        self,
+        plan: BlockPlan,
+        running: int | None,
+        after: Sequence[str] | None = None,
+        *,
+        plain: bool = False,
+        tokens: Mapping[str, float] | None = None,
     ) -> str:
         """Make a block's folder and job script; `submit` hands it in. Returns its name.
 
         Args:
             after: submitted blocks that have to be over before; None where a driver stays and sees to that.
             plain: it gets a script of all its tasks (`write_plain`) instead of a runner.
+            tokens: its part of what all blocks share, until it is granted another.
 
         Raises:
             UsageError: no queue takes such a block.
@@ -170,6 +178,7 @@ class Fleet:
             queue=offer.queue.name,
             after=tuple(after or ()),
             plain=plain,
+            tokens=dict(tokens or {}),
         )
         folder = BlockFolder.create(spec, self._epoch, self._look)
         write_atomically(f"{folder.path}/{SCRIPT}", script.encode())
@@ -279,10 +288,14 @@ class Fleet:
             if mine:
                 live.folder.cancel(sorted(mine))
 
-    def grant(self, block: str, running: int) -> None:
-        """Let a block run so many jobs at once."""
+    def grant(self, block: str, running: int | None, tokens: Mapping[str, float]) -> None:
+        """Let a block run so many jobs at once, and hold so much of what all blocks share.
+
+        Raises:
+            StateError: as `hand`.
+        """
         if block in self._live:
-            self._live[block].folder.grant(running)
+            self._live[block].folder.grant(running, tokens)
 
     def close(self, block: str, grace: float | None = None) -> list[News]:
         """Have a block end; one that waits in a queue is taken out of it."""

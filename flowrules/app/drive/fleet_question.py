@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from flowrules.app.fleet_block import Live
+from flowrules.app.drive.fleet_block import Live
 from flowrules.errors import BatchError
 from flowrules.execute.batch.patience import Patient
 from flowrules.model.batch import BatchStatus

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from flowrules.app.fleet_block import SCRIPT, Live
+from flowrules.app.drive.fleet_block import SCRIPT, Live
 from flowrules.model.dispatch import BlockPlan
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path, forget_failed, submitted_id
 from flowrules.record.spool import BlockFolder

@@ -29,12 +29,13 @@ def packed(
         FlowfileError: a job asks for more than a node has.
         UsageError: a block fits no queue.
     """
-    intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
+    limits = request.run.limits
+    intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes, limits), request.run.retries)
     jobs = [job for job in intake.jobs(planned, Book(planned.plan)) if not job.local]
     if basis is not None:
         basis.update(intake.basis)
     max_jobs = request.batch.max_jobs if request.batch is not None else None
-    packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs)
+    packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, limits=limits)
     shown = []
     queues: list[str] = []
     for block in packing.blocks:

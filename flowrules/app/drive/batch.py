@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from flowrules.app.beside import refuse_beside_blocks
-from flowrules.app.campaign import CampaignLoop
-from flowrules.app.cutoff import Handed
-from flowrules.app.fleet import Fleet
+from flowrules.app.drive.beside import refuse_beside_blocks
+from flowrules.app.drive.campaign import CampaignLoop
+from flowrules.app.drive.cutoff import Handed
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.tasks import TaskMaker, unlike
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
-from flowrules.app.resources import NodeSizer
+from flowrules.app.resources import ON_NODES, NodeSizer
 from flowrules.app.setting import Setting
 from flowrules.app.settings import BatchSettings, Request
-from flowrules.app.tasks import TaskMaker, unlike
 from flowrules.errors import FlowfileError, UsageError
 from flowrules.execute import machine
 from flowrules.execute.batch.choose import batch_system
@@ -94,10 +94,20 @@ def settled(request: Request) -> Request:
     profile = profile_of(request.batch, os.environ)
     require_options(profile)
     if profile.scheduler != "none":
+        _check_limits(request.run.limits, profile)
         return request
     if request.batch.submit:
         raise UsageError(f"the profile `{profile.name}` has no batch system to submit to")
     return replace(request, batch=None)
+
+
+def _check_limits(limits: Mapping[str, float], profile: Profile) -> None:
+    name = next((name for name in limits if name in ON_NODES), None)
+    if name is not None:
+        hint = "limit by it what all nodes share, such as licences; `-j` says how many jobs run at once"
+        raise UsageError(
+            f"`--resources {name}=…`: with the profile `{profile.name}` that is counted on each node", hint
+        )
 
 
 def hold_blocks(
@@ -163,11 +173,13 @@ def _identity(record: Record) -> tuple[object, ...]:
 # ── packing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def packer(profile: Profile, max_jobs: int | None) -> Callable[[Sequence[SchedJob]], list[BlockPlan]]:
+def packer(
+    profile: Profile, max_jobs: int | None, limits: Mapping[str, float]
+) -> Callable[[Sequence[SchedJob]], list[BlockPlan]]:
     """What blocks a set of jobs is worth."""
 
     def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1)
+        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1, limits=limits)
         return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     return blocks
@@ -181,15 +193,19 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
     settings, profile = campaign.settings, campaign.profile
     adopted, strangers = _adopt(campaign, setting.planned)
     campaign.fleet.cancel(strangers)
+    strange = {name: (block, fate.task.need) for name, (block, fate) in campaign.held.items() if name not in adopted}
     held = {handed.job: (handed.block, handed.attempt) for handed in adopted.values()}
-    intake = Intake(setting.planned, NodeSizer(profile.node, profile.blocks.nodes), setting.request.run.retries, held)
+    limits = setting.request.run.limits
+    fit = NodeSizer(profile.node, profile.blocks.nodes, limits)
+    intake = Intake(setting.planned, fit, setting.request.run.retries, held)
     dispatcher = Dispatcher(
         profile.node,
         profile.blocks,
-        packer(profile, settings.max_jobs),
+        packer(profile, settings.max_jobs, limits),
         max_jobs=settings.max_jobs,
         keep_going=setting.request.run.keep_going,
         local_jobs=settings.local_cores or machine.cores(),
+        limits=limits,
     )
     workshop = setting.workshop(None)
     loop = CampaignLoop(
@@ -198,6 +214,7 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
         TaskMaker(workshop, campaign.epoch),
         adopted,
         campaign.told,
+        strange,
     )
     for block in campaign.fleet.names:
         loop.know_block(block)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
-from flowrules.app.runner_work import Work, draft_of
-from flowrules.app.salvage import good_ends
+from flowrules.app.block.runner_work import Work, draft_of
+from flowrules.app.block.salvage import good_ends
 from flowrules.execute.launchers import numbers
 from flowrules.model.agent import NodeLost, NodeReady, TaskEnded
 from flowrules.model.block import Task

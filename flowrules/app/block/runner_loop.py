@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from flowrules.app.runner_agents import AgentsLike, tell
-from flowrules.app.runner_clocks import BEAT_SECONDS, LOOK_SECONDS, TICK_SECONDS, Clocks
-from flowrules.app.runner_desk import Back, Desk, End, Move, Place
-from flowrules.app.runner_nodes import Nodes
-from flowrules.app.runner_work import Bench, Work
+from flowrules.app.block.runner_agents import AgentsLike, tell
+from flowrules.app.block.runner_clocks import BEAT_SECONDS, LOOK_SECONDS, TICK_SECONDS, Clocks
+from flowrules.app.block.runner_desk import Back, Desk, End, Move, Place
+from flowrules.app.block.runner_nodes import Nodes
+from flowrules.app.block.runner_work import Bench, Work
 from flowrules.errors import DirectoryHeld, FlowrulesError, StateError
 from flowrules.execute.launchers import ranges
 from flowrules.model.agent import AgentEvent, NodeLost, NodeNote, NodeReady, TaskEnded
@@ -64,7 +64,7 @@ class Runner:
         self._agents.wake()
 
     def run(self) -> int:
-        """Run until the block is closed. The exit status, as of `flowrules.app.runner.run_block`.
+        """Run until the block is closed. The exit status, as of `flowrules.app.block.runner.run_block`.
 
         Raises:
             DirectoryHeld: a later incarnation took over; all attempts were killed.
@@ -144,6 +144,11 @@ class Runner:
             self._close("it was told to", now, grace=stop.grace)
         elif self._block.past.closing is not None:
             self._close(self._block.past.closing.why, now, grace=0.0)
+        # before the tasks: a share may have been lowered for them
+        grant = next((message for message in reversed(messages) if isinstance(message, say.Grant)), None)
+        if grant is not None:
+            self._do(self._desk.grant(now, grant.running, grant.tokens))
+            self._block.write(say.Granted(grant.running, grant.tokens))
         self._do(self._desk.take(now, [self._bench.expecting(m.task) for m in messages if isinstance(m, say.Take)]))
         for message in messages:
             self._obey(message, now)
@@ -153,9 +158,6 @@ class Runner:
     def _obey(self, message: say.InboxMessage | say.Damaged, now: float) -> None:
         if isinstance(message, say.Cancel):
             self._do(self._desk.cancel(now, message.tasks))
-        elif isinstance(message, say.Grant):
-            self._do(self._desk.grant(now, message.running))
-            self._block.write(say.Granted(message.running, message.tokens))
         elif isinstance(message, say.Damaged):
             tell(f"{message.lines} lines of `{message.file}` are damaged")
             lost = tuple(name for name in message.tasks if not self._desk.knows(name))
@@ -240,6 +242,8 @@ class Runner:
             work = self._works.get(event.task)
             if work is not None and work.begun is not None:
                 work.until, work.ended = now + self._spec.latency_wait, now
+                for node in work.slot.nodes[1:]:
+                    self._agents.sweep(node, event.task)
                 if event.exit == -signal.SIGKILL and event.task in self._nodes.orphans:
                     work.unwanted = work.unwanted or "lost"
                 self._nodes.forget(work)
@@ -318,8 +322,8 @@ class Runner:
             if not ended and not to_start:
                 return
             for work, end in ended:
-                if work.task.last and end.record.status == "failed":
-                    self._block.tell_others(work.task.name)
+                if end.record.status == "failed" and self._block.ends_run(work.task):
+                    self._block.tell_others()
                     self._close(f"{work.task.label} failed", now, grace=None)
                 self._forget(work, now)
                 self._do(self._desk.ended(now, work.task.name, ok=end.record.status == "done"))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from flowrules.app.cutoff import CutOffs, Handed, cut_off_record
-from flowrules.app.fleet import Fleet
-from flowrules.app.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.drive.cutoff import CutOffs, Handed, cut_off_record
+from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.fleet_news import Began, News, Over, Refused, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.loop import TAIL_LINES, Loop, text_of
 from flowrules.app.parts import Parts
-from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task
@@ -23,6 +23,7 @@ from flowrules.model.dispatch import (
     BlockOver,
     Close,
     DispatchAction,
+    Freed,
     Grant,
     Hand,
     NotYet,
@@ -30,7 +31,7 @@ from flowrules.model.dispatch import (
     OpenRefused,
     Returned,
 )
-from flowrules.model.events import Ended, Kill, Slot, Start
+from flowrules.model.events import Ended, Kill, Need, Slot, Start
 from flowrules.model.job import Job
 from flowrules.model.progress import JobEnded, JobStarted
 from flowrules.model.record import Record
@@ -53,6 +54,7 @@ class CampaignLoop(Loop):
     Args:
         adopted: tasks that blocks of earlier drivers hold, by name, with the jobs of this plan.
         told: names of tasks whose ends are in the journal already.
+        strange: tasks of earlier drivers that are none of this plan, with their blocks and needs.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class CampaignLoop(Loop):
         maker: TaskMaker,
         adopted: Mapping[str, Handed],
         told: Collection[str],
+        strange: Mapping[str, tuple[str, Need]],
     ) -> None:
         super().__init__(parts)
         self._fleet = fleet
         self._maker = maker
         self._handed: dict[str, Handed] = dict(adopted)
         self._told = set(told)
+        self._strange = dict(strange)
         self._task_of: dict[int, str] = {handed.job: name for name, handed in adopted.items()}
         self._to_hand: dict[str, list[Task]] = {}
         self._cut_offs = CutOffs()
@@ -77,8 +81,9 @@ class CampaignLoop(Loop):
 
     def know_block(self, block: str) -> None:
         """Tell of a block that an earlier driver left, before the run begins."""
-        plan, running = self._fleet.plan_of(block), self._fleet.running_of(block)
-        self._events.append(BlockKnown(time.monotonic(), block, plan, running))
+        plan, last = self._fleet.plan_of(block), self._fleet.grant_of(block)
+        strange = tuple(need for where, need in self._strange.values() if where == block)
+        self._events.append(BlockKnown(time.monotonic(), block, plan, last.running, last.tokens, strange))
         if not self._fleet.takes(block):
             self._events.append(BlockClosing(time.monotonic(), block))
 
@@ -95,7 +100,10 @@ class CampaignLoop(Loop):
             case Open():
                 self._open(action)
             case Grant():
-                self._fleet.grant(action.block, action.running)
+                try:
+                    self._fleet.grant(action.block, action.running, action.tokens)
+                except StateError as error:
+                    self._observer.message(f"{error.message}; trying again")
             case Close():
                 self._heed(self._fleet.close(action.block), time.monotonic())
             case Kill() if action.job in self._task_of:
@@ -160,14 +168,14 @@ class CampaignLoop(Loop):
     def _open(self, action: Open) -> None:
         now = time.monotonic()
         try:
-            block = self._fleet.open(action.plan, action.running)
+            block = self._fleet.open(action.plan, action.running, tokens=action.tokens)
         except (UsageError, StateError) as error:
             hint = f" ({error.hint})" if error.hint else ""
             self._observer.message(f"no block can be had: {error.message}{hint}")
             self.result.refused.append(error.message)
             self._events.append(OpenRefused(now, action.plan))
             return
-        self._events.append(BlockKnown(now, block, action.plan, action.running))
+        self._events.append(BlockKnown(now, block, action.plan, action.running, action.tokens))
 
     def _start_prepared(self) -> None:
         """Hands over what was gathered in this turn, then submits blocks that are new: their inbox is there before."""
@@ -240,8 +248,10 @@ class CampaignLoop(Loop):
             case TaskStarted():
                 self._started(item, now)
             case TaskEnded():
+                self._free([item.end.task], now)
                 self._task_ended(item)
             case TasksGiven():
+                self._free(item.tasks, now)
                 back = [name for name in item.tasks if name in self._handed]
                 jobs = tuple(job for name in back if (job := self._given(name, item.block, now)) is not None)
                 if jobs:
@@ -256,6 +266,12 @@ class CampaignLoop(Loop):
                 if item.why.final:
                     self.result.refused.append(item.why.message)
                 self._events.append(OpenRefused(now, item.plan))
+
+    def _free(self, tasks: Iterable[str], now: float) -> None:
+        """Of tasks that are none of this plan it only matters what they shared."""
+        for name in tasks:
+            if name in self._strange:
+                self._events.append(Freed(now, *self._strange.pop(name)))
 
     def _given(self, name: str, block: str, now: float) -> int | None:
         """A job whose task comes back; None where it will never end in a block, and has failed."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from flowrules.app.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
+from flowrules.app.drive.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
 from flowrules.ports import Waiting

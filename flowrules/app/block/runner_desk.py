@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -84,7 +84,7 @@ class Desk:
     def __init__(self, spec: BlockSpec, hosts: Sequence[str], until: float, past: Past) -> None:
         self.waiting: dict[str, Task] = {}
         self._scheduler = Scheduler(cluster_of(spec, hosts), keep_going=True, until=until)
-        self._scheduler.advance(Granted(0.0, spec.running))
+        self._scheduler.advance(Granted(0.0, spec.running, spec.tokens))
         self._ids: dict[str, int] = {}
         self._names: list[str] = []
         self._done = {name for name, end in past.ended.items() if end.record.status == "done"}
@@ -163,9 +163,9 @@ class Desk:
 
     # ── the block ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def grant(self, now: float, running: int | None) -> list[Move]:
-        """So many tasks run at once from now on."""
-        return self._advance(Granted(now, running))
+    def grant(self, now: float, running: int | None, tokens: Mapping[str, float]) -> list[Move]:
+        """So many tasks run at once from now on, and hold so much of what all blocks share."""
+        return self._advance(Granted(now, running, tokens))
 
     def node_gone(self, now: float, node: str, *, waited: bool) -> list[Move]:
         """A node takes no tasks, for the time being or for good."""

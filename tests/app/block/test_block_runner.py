@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from flowrules.app.runner_clocks import Clocks
-from flowrules.app.runner_desk import Back, Desk, End, Place, cluster_of
-from flowrules.app.runner_hosts import allocated_hosts, batch_id
-from flowrules.app.runner_nodes import Nodes
-from flowrules.app.runner_work import Bench, Work, draft_of
+from flowrules.app.block.runner_clocks import Clocks
+from flowrules.app.block.runner_desk import Back, Desk, End, Place, cluster_of
+from flowrules.app.block.runner_hosts import allocated_hosts, batch_id
+from flowrules.app.block.runner_nodes import Nodes
+from flowrules.app.block.runner_work import Bench, Work, draft_of
 from flowrules.errors import BatchError
 from flowrules.model.agent import NodeLost, NodeReady
 from flowrules.model.block import BlockSpec, Task, TaskEnd
@@ -167,12 +167,21 @@ def test_nodes_come_and_go():
 
 def test_a_grant_holds_at_once():
     desk = Desk(SPEC, ["n0"], 1000.0, past())
-    assert desk.grant(0.0, 0) == []
+    assert desk.grant(0.0, 0, {}) == []
     assert desk.take(0.0, [task(1), task(2)]) == []
-    assert brief(desk.grant(1.0, 1)) == ["place 1J1.1"]
-    assert brief(desk.grant(1.0, None)) == ["place 1J2.1"]
+    assert brief(desk.grant(1.0, 1, {})) == ["place 1J1.1"]
+    assert brief(desk.grant(1.0, None, {})) == ["place 1J2.1"]
     none = Desk(replace(SPEC, running=0), ["n0"], 1000.0, past())
     assert none.take(0.0, [task(1)]) == []
+
+
+def test_tasks_wait_for_what_all_blocks_share():
+    desk = Desk(replace(SPEC, tokens={"licence": 0.0}), ["n0"], 1000.0, past())
+    one, two = (task(n, need=Need(custom=(("licence", 1.0), ("free", 9.0)))) for n in (1, 2))
+    assert brief(desk.take(0.0, [one, two, task(3)])) == ["place 1J3.1"], "who waits for that holds nobody up"
+    assert brief(desk.grant(1.0, None, {"licence": 1.0})) == ["place 1J1.1"]
+    assert brief(desk.ended(2.0, "1J1.1", ok=True)) == ["place 1J2.1"]
+    assert brief(desk.grant(3.0, None, {})) == []
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from flowrules.app.block.runner_ranks import Starter
 from flowrules.app.finishing import Promised, discard, finish
-from flowrules.app.runner_ranks import Starter
 from flowrules.errors import FlowrulesError
 from flowrules.execute.launchers import ranges
 from flowrules.model.agent import TaskEnded

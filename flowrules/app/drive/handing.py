@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, Protocol
 
 from flowrules.app.book import Book
-from flowrules.app.campaign import GATHERED
+from flowrules.app.drive.campaign import GATHERED
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.intake import Intake
 from flowrules.app.loop import text_of
 from flowrules.app.resources import NodeSizer
 from flowrules.app.settings import Request
-from flowrules.app.tasks import TaskMaker
 from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageError
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
-from flowrules.model.events import SchedJob
+from flowrules.model.events import Need, SchedJob
 from flowrules.model.job import Job
 from flowrules.model.packing import PackedBlock
 from flowrules.model.profile import Profile
 from flowrules.plan.build import Planned
 from flowrules.schedule.packing import pack
 from flowrules.schedule.ranks import in_order
+from flowrules.schedule.shares import split
 
 LOCAL: Final = "beside a driver (`local: true`)"
 MAY: Final = "that may not have to run"
 FILES: Final = "whose texts need files that are not there yet"
 NEEDS: Final = "that need one of those, or a job of a block that was not taken"
 UNFIT: Final = "that fit no block"
+LIMITED: Final = "that need more of a limited resource (`--resources`) than other blocks leave them"
 
 
 class Yard(Protocol):
     """Where blocks are made."""
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str]) -> str:
-        """Make a block that begins when others are over. Raises UsageError, StateError."""
+    @property
+    def counts(self) -> bool:
+        """Whether blocks count what jobs take of resources that all share."""
+
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
+        """Make a block that begins when others are over. Raises UsageError, StateError.
+
+        Args:
+            tokens: its part of limited resources.
+        """
 
     def cmd_folder(self, block: str) -> str:
         """Where private files of its tasks lie."""
@@ -95,7 +105,9 @@ class Handing:
         self._plan = planned.plan
         self._profile = profile
         self._most = max_jobs
-        self._intake = Intake(planned, NodeSizer(profile.node, profile.blocks.nodes), request.run.retries)
+        self._limits = request.run.limits
+        fit = NodeSizer(profile.node, profile.blocks.nodes, self._limits)
+        self._intake = Intake(planned, fit, request.run.retries)
         self._maker = maker
         self._yard = yard
 
@@ -103,18 +115,19 @@ class Handing:
         """Hand over all that can be."""
         profile, most = self._profile, self._most
         jobs = {job.id: job for job in self._ready()}
-        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most)
+        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most, limits=self._limits)
         self.given.left[UNFIT] += len(packing.unfit)
         taken: list[str] = []
         before: list[str] = []
         for _, group in groupby(packing.blocks, lambda block: block.wave):
             wave = list(group)
             made = []
+            shares = self._shares([[jobs[n].need for n in packed.jobs] for packed in wave])
             for number, packed in enumerate(wave):
                 running = None if most is None else most // len(wave) + (number < most % len(wave))
                 needed = {self.given.where.get(n) for number in packed.jobs for n in jobs[number].needs}
                 after = [block for block in taken if block in before or block in needed]
-                block = self._block(packed, jobs, running, after)
+                block = self._block(packed, jobs, running, after, shares[number])
                 if block is not None:
                     made.append(block)
             before = [block for block in made if self._is_taken(block)] or before
@@ -135,18 +148,32 @@ class Handing:
             if self._plan.jobs[job.id].rule.action is not None:
                 self.given.left[why] += 1
 
+    def _shares(self, wave: Sequence[Sequence[Need]]) -> list[dict[str, float]]:
+        """The parts that blocks of a wave have of limited resources; where they do not count, no job gets any."""
+        if self._yard.counts:
+            return split(self._limits, wave)
+        return [dict.fromkeys(self._limits, 0.0) for _ in wave]
+
     def _block(
-        self, packed: PackedBlock, jobs: dict[int, SchedJob], running: int | None, after: Sequence[str]
+        self,
+        packed: PackedBlock,
+        jobs: dict[int, SchedJob],
+        running: int | None,
+        after: Sequence[str],
+        tokens: Mapping[str, float],
     ) -> str | None:
         """Make a block with its tasks; None where there is none to be had, or nothing for it."""
         try:
-            block = self._yard.open(BlockPlan(packed.nodes, packed.walltime), running, after)
+            block = self._yard.open(BlockPlan(packed.nodes, packed.walltime), running, after, tokens)
         except (UsageError, StateError) as error:
             self._refuse(error.message)
             self.given.left[NEEDS] += len(packed.jobs)
             return None
         tasks: list[Task] = []
         for number in packed.jobs:
+            if any(amount > tokens.get(name, amount) for name, amount in jobs[number].need.custom):
+                self.given.left[LIMITED] += 1
+                continue
             task = self._task(jobs[number], block, after)
             tasks += [] if task is None else [task]
             if len(tasks) >= GATHERED:

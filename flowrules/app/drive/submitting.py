@@ -8,15 +8,15 @@ beside a driver, jobs that may not have to run, texts that need files) is left t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from flowrules.app.batch import Campaign
-from flowrules.app.fleet_news import Over
-from flowrules.app.handing import Handing
+from flowrules.app.drive.batch import Campaign
+from flowrules.app.drive.fleet_news import Over
+from flowrules.app.drive.handing import Handing
+from flowrules.app.drive.tasks import TaskMaker
 from flowrules.app.parts import Result
 from flowrules.app.setting import Setting
-from flowrules.app.tasks import TaskMaker
 from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.job import Job
@@ -56,8 +56,12 @@ class _Yard:
         self._setting = setting
         self._plain: dict[str, list[Task]] | None = {} if campaign.plain else None
 
-    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str]) -> str:
-        return self._fleet.open(plan, running, after, plain=self._plain is not None)
+    @property
+    def counts(self) -> bool:
+        return self._plain is None
+
+    def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
+        return self._fleet.open(plan, running, after, plain=self._plain is not None, tokens=tokens)
 
     def cmd_folder(self, block: str) -> str:
         return self._fleet.cmd_folder(block)

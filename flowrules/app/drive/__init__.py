@@ -1,0 +1,1 @@
+"""The driver of a campaign: blocks are asked for, fed, watched, and found again."""
