@@ -29,7 +29,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = Path(folder) / "dag.html"
-        call = "-m flowrules dag --profile polaris --sandbox -j 8 -o".split()
+        call = ["-m", "flowrules", "dag", "--profile", "polaris", "--sandbox", "-j", "8", "-o"]
         subprocess.run([sys.executable, *call, str(page)], cwd=EXAMPLE, check=True, stdout=subprocess.DEVNULL)
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
