@@ -29,20 +29,8 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = Path(folder) / "dag.html"
-        call = [
-            sys.executable,
-            "-m",
-            "flowrules",
-            "dag",
-            "-o",
-            str(page),
-            "--profile",
-            "polaris",
-            "--sandbox",
-            "-j",
-            "8",
-        ]
-        subprocess.run(call, cwd=EXAMPLE, check=True, stdout=subprocess.DEVNULL)
+        call = ["-m", "flowrules", "dag", "--profile", "polaris", "--sandbox", "-j", "8", "-o"]
+        subprocess.run([sys.executable, *call, str(page)], cwd=EXAMPLE, check=True, stdout=subprocess.DEVNULL)
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
@@ -55,14 +43,19 @@ def main() -> int:
 def take(browser: Browser, path: Path, dark: bool) -> None:
     """The pictures in one theme."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 760}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+        viewport={"width": 1360, "height": 860}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
     page = context.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector("body[data-ready=jobs]")
     page.evaluate("flowrules.model.open(1)")
-    page.evaluate("flowrules.model.choose({ rule: 1, job: flowrules.model.rules[1].first + 22 })")
+    page.evaluate("flowrules.model.choose({ rule: 1, job: flowrules.model.rules[1].first + 58 })")
     page.wait_for_selector("#panel:not([hidden])")
+    page.wait_for_timeout(500)
+    page.evaluate("""() => {
+        const [, top] = flowrules.placement.boxes[0], [left, y, width, height] = flowrules.placement.boxes[1];
+        flowrules.plane.show([left, top, width, y + height - top], { margin: 24 });
+    }""")
     save(page, f"dag-{'dark' if dark else 'light'}.png")
     page.evaluate("flowrules.model.choose(null)")
     page.keyboard.press("p")
