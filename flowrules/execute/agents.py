@@ -165,10 +165,10 @@ class Agents:
             with open(fd, "w", encoding="ascii") as file:
                 file.write(words + "\n")
             how, words = "file", launchers.quoted(path)
-        lane = there.tasks[task] = there.lanes.take(launchers.ranges(cpus))
-        there.reaped = False
-        self._where[task] = there
-        there.link.send(message(f"{how} {lane} {task} {words}"))
+        lane = there.lanes.take(launchers.ranges(cpus))
+        data = message(f"{how} {lane} {task} {words}")
+        there.tasks[task], self._where[task], there.reaped = lane, there, False
+        there.link.send(data)
 
     def kill(self, task: str) -> None:
         """End an attempt: TERM, KILL after the grace, and a search for what hid. Nothing if it has ended."""

@@ -84,7 +84,13 @@ def bootstrap(text: str, arguments: Sequence[str], marks: Mapping[str, str], *, 
 
 
 def message(text: str) -> bytes:
-    """What is sent to an agent, after its length: bash reads so many bytes at once, and a line byte by byte."""
+    """What is sent to an agent, after its length: bash reads so many bytes at once, and a line byte by byte.
+
+    Raises:
+        ValueError: it has more than 9,999 characters.
+    """
+    if len(text) > 9999:
+        raise ValueError("a message to an agent is too long")
     return f"{len(text):04d}{text}".encode("ascii")
 
 
