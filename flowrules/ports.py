@@ -6,14 +6,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from flowrules.model.batch import BatchStatus, QueueToday
     from flowrules.model.files import Stamp
     from flowrules.model.order import Order, Outcome
     from flowrules.model.pattern import Pattern
     from flowrules.model.plan import Plan
-    from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+    from flowrules.model.progress import Blocks, JobEnded, JobStarted, RunSummary
     from flowrules.model.record import Record, Timing
     from flowrules.model.values import Unknown
 
@@ -179,6 +179,9 @@ class Observer(Protocol):
 
     def warn(self, text: str) -> None:
         """A message of something that goes wrong: also for those who want to hear of nothing else."""
+
+    def blocks(self, look: Callable[[], Blocks]) -> None:
+        """How the blocks of a campaign can be looked at; told once, before the plan is run."""
 
     def tick(self) -> None:
         """Time went by."""

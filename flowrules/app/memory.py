@@ -18,7 +18,7 @@ from flowrules.expr.paths import glob_files
 from flowrules.expr.witness import Variables, Witness, same_answers
 from flowrules.plan.memory import Memory, Restored, Unfit, encode
 from flowrules.record.disk import Disk
-from flowrules.record.remembered import history_mark, history_since, read_plan, write_plan
+from flowrules.record.remembered import differences, history_mark, history_since, read_plan, write_plan
 from flowrules.version import __version__
 
 if TYPE_CHECKING:
@@ -73,36 +73,35 @@ class Remembering:
         self._basis = _basis(source, request, flowfile)
         self._name = blake2b((self._basis or "").encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         self.recalled: Recalled | None = None
-        self._memory = self._read() if self._basis is not None else None
+        self._memory = self._read()
         self.files = Witness(disk, os.urandom(16) if self._memory is None else self._memory.salt)
         self.environ: Mapping[str, str] = Variables(os.environ, self.files)
 
     def recall(self) -> Recalled | None:
         """What was remembered of an earlier plan, and what of it holds now."""
-        self.recalled = None if self._memory is None else self._holds(self._memory)
+        memory, self._memory = self._memory or self._read(), None
+        self.recalled = None if memory is None else self._holds(memory)
         return self.recalled
 
     def keep(self, planned: Planned, workflow: Workflow) -> None:
         """Remember a plan, if it can be and is not remembered yet; the history must have been written."""
-        if self._basis is None or (self.recalled is not None and self.recalled.nothing_to_do):
+        recalled, self.recalled = self.recalled, None  # a run may take long, and needs the room
+        plan, memorable = planned.plan, planned.memorable
+        if self._basis is None or memorable is None or (recalled is not None and recalled.nothing_to_do):
             return
         saw = dict(self.files.saw)
-        if self.recalled is not None:  # for jobs that are settled not everything was asked again
-            saw = {**dict(self.recalled.memory.saw), **saw}
-        plan = planned.plan
+        if recalled is not None:  # for jobs that are settled not everything was asked again
+            saw = {**dict(recalled.memory.saw), **saw}
         if plan.warnings or plan.kept or plan.unknown or len(saw) > MOST_SEEN:
             return
         try:
-            content = encode(
-                planned.memorable, workflow, plan.targets, self._basis, history_mark(), saw, self.files.salt
-            )
+            content = encode(memorable, workflow, plan.targets, self._basis, history_mark(), saw, self.files.salt)
         except Unfit:
             return
         write_plan(self._name, content)
-        self._memory = Memory(content)
 
     def _read(self) -> Memory | None:
-        content = read_plan(self._name)
+        content = read_plan(self._name) if self._basis is not None else None
         try:
             memory = None if content is None else Memory(content)
         except Unfit:
@@ -113,7 +112,7 @@ class Remembering:
         told = history_since(memory.history)
         if told is None or not same_answers(memory.saw, self._disk, memory.salt, os.environ, glob_files):
             return None
-        changed = self._disk.differences(memory.table)
+        changed = differences(self._disk, memory.table)
         if not memory.same_shape(changed, lambda path: self._disk.stat(path) is not None):
             return None
         return Recalled(memory, told.union(map(memory.table.paths.__getitem__, changed)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -19,6 +19,9 @@ from flowrules.show.text import escape
 
 SCRIPT = "plain.sh"
 """The script of a block that has no runner."""
+
+OVERHEAD: Final = 2.0
+"""Seconds that a job takes beside its own: it is reached by ssh and looked after by some shells."""
 
 _OF_THE_SLOT: Final = frozenset({"FLOWRULES_NODES", "FLOWRULES_GPUS", "FLOWRULES_SLOT", "FLOWRULES_MPIRUN"})
 
@@ -61,7 +64,7 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         if _shape(task) in shapes:
             continue
         shape = shapes[_shape(task)] = len(shapes)
-        slots.append(places(spec.node, names, task.need))
+        slots.append(places(spec.node, names, task.need)[: _most(task.need, spec.tokens)])
         if not slots[shape]:
             raise UsageError(f"{task.label} fits no node of the block")
         for place in slots[shape]:
@@ -98,6 +101,12 @@ def plain_text(spec: BlockSpec, tasks: Sequence[Task], kept: Kept) -> str:
         return plain_script(block, jobs)
     except ValueError as error:
         raise UsageError(f"no script can be written: {error}") from None
+
+
+def _most(need: Need, tokens: Mapping[str, float]) -> int | None:
+    """How many such tasks what is shared with other blocks is enough for; a stage has no others beside them."""
+    most = [int(tokens[name] / amount) for name, amount in need.custom if amount and name in tokens]
+    return min(most, default=None)
 
 
 def _levels(tasks: Sequence[Task]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -149,7 +149,7 @@ def _plan(
     planned = plan(workflow, request, disk, store, remembering)
     if remembering is not None:
         remembering.keep(planned, workflow)
-    return planned, time.monotonic() - begun
+    return replace(planned, memorable=None), time.monotonic() - begun
 
 
 def _campaign(request: Request, lock: HeldLock, store: Store, observer: Observer) -> Campaign | None:

@@ -51,12 +51,13 @@ def write_scripts(source: Source, request: Request, output: Output, folder: str)
         from flowrules.app.attempt import Workshop
         from flowrules.app.drive.handing import Handing
         from flowrules.app.drive.tasks import TaskMaker
+        from flowrules.app.plain import OVERHEAD
         from flowrules.execute import machine as here
 
         limit = request.policy.hash_limit
         workshop = Workshop(disk, request.run, workflow.config, None, here.host(), "", limit)
         yard = _Yard(profile, request, output, folder)
-        given = Handing(planned, request, profile, request.batch.max_jobs, TaskMaker(workshop, 0), yard).run()
+        given = Handing(planned, request, profile, request.batch.max_jobs, TaskMaker(workshop, 0), yard, OVERHEAD).run()
         for why, count in given.left.items():
             output.line(f"left to `flowrules`: {count:,} job{'s' if count > 1 else ''} {why}")
         return 1 if given.refused else 0
@@ -84,8 +85,6 @@ class _Yard:
         self._specs: dict[str, BlockSpec] = {}
         self._tasks: dict[str, list[Task]] = {}
         self._mark = os.urandom(6).hex()
-
-    counts = False
 
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         from flowrules.model.block import BlockSpec
@@ -116,6 +115,7 @@ class _Yard:
             keep_incomplete=self._request.run.keep_incomplete,
             queue=offer.queue.name,
             after=tuple(after),
+            tokens=dict(tokens),
             plain=True,
         )
         return name

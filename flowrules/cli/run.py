@@ -158,7 +158,7 @@ SECTIONS = {
     type=FOLDER,
     metavar="DIR",
     help="With a batch profile: write the job scripts of the packing there, submit nothing. With `--launcher parallel` "
-    "they are plain ones that need GNU Parallel and ssh, and nothing of flowrules.",
+    "they are plain ones: GNU Parallel and ssh, nothing of flowrules.",
 )
 @click.option("--log", "log_file", type=FILE, metavar="FILE", help="Write what is shown to this file too.")
 @format_option(["text", "json"])

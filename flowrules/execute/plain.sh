@@ -213,7 +213,7 @@ fr_end() { # asked to end: what runs is killed, and says so
 
 fr_finish() {
   local task reaped=1 host
-  local -i good=0 i
+  local -i good=0 bad=0 i
   local else="it was not started${fr_ended:+, or cut off: this script was told to end}"
   fr_on_nodes leave
   for host in "${fr_host[@]}"; do [[ ${fr_answers[$host]-} ]] || reaped=0; done
@@ -222,9 +222,10 @@ fr_finish() {
     if [[ ${fr_done[$task]-} ]]; then
       good+=1
     else
-      fr_say "not done: ${fr_label[i]}: ${fr_left[$task]-$else}"
+      ((++bad > 20)) || fr_say "not done: ${fr_label[i]}: ${fr_left[$task]-$else}"
     fi
   done
+  ((bad <= 20)) || fr_say "not done: $((bad - 20)) more"
   fr_say "done: $good of ${#fr_all[@]}"
   printf '%s\n' "$reaped" >"$FR_RUN/closed.new"
   mv -- "$FR_RUN/closed.new" "$FR_RUN/closed"

@@ -1,6 +1,6 @@
 """A warm Python process: runs functions of one module, one call after another, and puts back what a call changed.
 
-A request and its answer are one line of JSON each, on a channel that jobs do not see. Module state is shared between
+A request is JSON, an answer a line of it, on a channel that jobs do not see. Module state is shared between
 calls, as the author of a `call` knows; folder, environment, umask, streams, signals, arguments and search path are not.
 
     request  8 characters: the bytes that follow
@@ -14,22 +14,21 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import sys
 import time
-from contextlib import suppress
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 
 from flowrules.execute.children import has_left
 from flowrules.execute.inside import print_failure
+from flowrules.execute.workerstate import State, proc_status
 from flowrules.jobdoc import JobView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
-    from typing import Any, TextIO
+    from typing import Any
 
 _CHANNEL = 200
 """Where the channel is kept, or as high as is allowed: above what jobs open, closed in whatever they start."""
@@ -79,7 +78,7 @@ def _await_the_end(channel: int) -> None:
 def call_once(request: dict[str, Any]) -> int:
     """Make one call in this process, which is the job's own; returns the exit status of the job."""
     sys.argv = [request.get("path") or request["module"]]
-    return _Calls().run(request, _State())
+    return _Calls().run(request, State())
 
 
 def out_of_the_way(fd: int) -> int:
@@ -97,7 +96,7 @@ class Worker:
     """Makes calls into one module."""
 
     def __init__(self) -> None:
-        self._state = _State()
+        self._state = State()
         self._calls = _Calls()
         self._memory = _Memory()
 
@@ -128,95 +127,6 @@ class Worker:
         return answer
 
 
-class _State:
-    """What a call may change of the process, as it was before the first one."""
-
-    def __init__(self) -> None:
-        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self.raw: dict[bytes, bytes] = dict(os.environ._data)  # type: ignore[attr-defined]  # quick to compare
-        self.given: dict[str, str] = {}
-        self.umask = os.umask(0o022)
-        os.umask(self.umask)
-        self.path = list(sys.path)
-        self.signals = b""
-        self.handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        self.folder = ""
-        self.streams = (sys.stdin, sys.stdout, sys.stderr)
-        self._fresh_streams()
-
-    def enter(self, request: dict[str, Any]) -> str:
-        """Take a job's folder, log and variables; returns what went wrong, or nothing."""
-        try:
-            if self.folder != request["directory"]:
-                os.chdir(request["directory"])
-                self.folder = os.getcwd()
-            log = os.open(request["log"] or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            return f"the log cannot be written: {error.strerror}: {error.filename}"
-        os.dup2(self.null, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
-        self.given = request["env"]
-        for name in request.get("unset", ()):
-            del os.environ[name]
-        for name, value in self.given.items():
-            os.environ[name] = value
-        sys.argv = [request.get("path") or request["module"]]
-        return ""
-
-    def restore(self, status: bytes) -> None:
-        """Put back what a call may have changed; ``status`` is what the kernel says of the process after it."""
-        _flush(sys.stdout, sys.stderr, *self.streams[1:])
-        for fd in range(3):
-            os.dup2(self.null, fd)
-        _flush(*self.streams[1:])  # what could not be written to this job's log must not come into the next one's
-        if any(stream.closed for stream in self.streams):
-            self._fresh_streams()
-        sys.stdin, sys.stdout, sys.stderr = self.streams
-        os.umask(self.umask)
-        try:
-            if os.getcwd() != self.folder:
-                os.chdir(self.folder)
-        except OSError:
-            self.folder = ""
-        for name in self.given:
-            os.environ.pop(name, None)
-        if os.environ._data != self.raw:  # type: ignore[attr-defined]
-            self._restore_env()
-        self._restore_signals(status)
-        if sys.path != self.path:
-            sys.path[:] = self.path
-
-    def _restore_env(self) -> None:
-        now: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
-        for name in now.keys() - self.raw.keys():
-            del os.environ[os.fsdecode(name)]
-        for name, value in self.raw.items():
-            if now.get(name) != value:
-                os.environ[os.fsdecode(name)] = os.fsdecode(value)
-
-    def _restore_signals(self, status: bytes) -> None:
-        """Put handlers and mask back; the kernel's view of them tells whether it is worth a look at each."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        at = status.find(b"SigBlk:")
-        end = status.find(b"\n", status.find(b"SigCgt:"))
-        seen = status[at:end] if at >= 0 else b""
-        if seen and seen == self.signals and signal.getsignal(signal.SIGINT) is self.handlers[signal.SIGINT]:
-            return
-        for number, handler in self.handlers.items():
-            if signal.getsignal(number) is not handler and handler is not None:
-                signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
-        again = _proc_status()
-        self.signals = again[again.find(b"SigBlk:") : again.find(b"\n", again.find(b"SigCgt:"))]
-
-    def _fresh_streams(self) -> None:
-        self.streams = (_stream(0, "r"), _stream(1, "w"), _stream(2, "w"))
-        sys.stdin, sys.stdout, sys.stderr = self.streams
-
-
 class _Calls:
     """The module of this worker, imported once, and the files it came from."""
 
@@ -227,7 +137,7 @@ class _Calls:
         self._seen = 0
         self._home = ""
 
-    def run(self, request: dict[str, Any], state: _State) -> int:
+    def run(self, request: dict[str, Any], state: State) -> int:
         """Call the function; returns the exit status of the job. Failures are told on standard error."""
         view = JobView(request["document"])
         if JobView.current is None:
@@ -305,7 +215,7 @@ class _Memory:
     def peak(self) -> int:
         """Bytes; processes the call started count where they had more than any before them; 0 if unknown."""
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        self.status = _proc_status()
+        self.status = proc_status()
         at = self.status.find(b"VmHWM:")
         own = int(self.status[at + 6 :].split(None, 1)[0]) if self._reset >= 0 and at >= 0 else 0
         return max(own, children if children > self._children else 0) * 1024
@@ -357,28 +267,6 @@ def _cpu() -> float:
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-def _flush(*streams: TextIO) -> None:
-    for stream in streams:
-        with suppress(OSError, ValueError, AttributeError):  # full, closed, or replaced by something else
-            stream.flush()
-
-
-def _stream(fd: int, mode: str) -> TextIO:
-    errors = "backslashreplace" if fd == 2 else "surrogateescape"
-    return open(fd, mode, encoding="utf-8", errors=errors, buffering=1, closefd=False)  # type: ignore[return-value]
-
-
-def _proc_status() -> bytes:
-    try:
-        fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, 8192)
-    finally:
-        os.close(fd)
 
 
 def _stamp(path: str) -> tuple[int, int, int]:

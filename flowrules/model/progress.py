@@ -71,3 +71,28 @@ class RunSummary(NamedTuple):
     interrupted: bool = False
     log: str = ""
     handed: int = 0
+
+
+class BlockLine(NamedTuple):
+    """A block of a campaign as a driver sees it now.
+
+    Attributes:
+        state: `made`, `waits` in its queue, `runs`, or `ends`.
+        batch: what the batch system calls it; "" where that is not known.
+        left: seconds of its walltime, None where it does not run; held: tasks it has.
+    """
+
+    name: str
+    state: str
+    nodes: int
+    queue: str
+    batch: str
+    left: float | None
+    held: int
+
+
+class Blocks(NamedTuple):
+    """All blocks that are not over, and the node-hours of this driver's blocks so far."""
+
+    lines: tuple[BlockLine, ...]
+    node_hours: float

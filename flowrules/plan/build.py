@@ -39,14 +39,14 @@ class Planned:
     """A plan and the means by which it was judged, for the run that follows it.
 
     Attributes:
-        memorable: what can be remembered of it.
+        memorable: what can be remembered of it; None where nobody asked for it, as it holds all that was looked at.
     """
 
     plan: Plan
     judge: Judge
     commands: Commands
     world: World
-    memorable: Memorable
+    memorable: Memorable | None = None
 
 
 def make_plan(
@@ -87,7 +87,7 @@ def make_plan(
             if not policy.only_look:
                 _refuse_protected(planned, once)
                 _rehearse(planned.plan, workflow, once, policy, settings)
-            return _for_the_run(planned, workflow, files, history, policy, settings)
+            return _for_the_run(planned, workflow, files, history, policy, settings, witness is not None)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
 
 
@@ -116,13 +116,14 @@ def _for_the_run(
     history: History,
     policy: Policy,
     settings: CommandSettings,
+    memorable: bool,
 ) -> Planned:
     """The plan with means that look at the disk as it is when they are asked."""
     world = world_of(workflow, DiskReader(files))
     world.meter.grow(STEPS_PER_JOB * len(planned.plan.jobs))
     commands = commands_in(world, settings)
     judge = Judge(files, history, Fingerprints(files, commands), policy)
-    return Planned(planned.plan, judge, commands, world, planned.memorable)
+    return Planned(planned.plan, judge, commands, world, planned.memorable if memorable else None)
 
 
 def _round(

@@ -79,7 +79,10 @@ def encode(
     makers = {path: _SOURCE if job is None else job.id for path, job in graph.producer.items()}
     for path in chain.from_iterable(job.outputs for job in graph.jobs):
         makers.setdefault(path, _UNASKED)
-    table = FileTable.of(list(makers), memorable.files.stat)
+    try:
+        table = FileTable.of(list(makers), memorable.files.stat)
+    except OverflowError:  # a time after the year 2262
+        raise Unfit from None
     place = {path: at for at, path in enumerate(makers)}
     lists, numbers = _shared(graph.needs)
     sections = {

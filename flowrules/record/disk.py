@@ -12,7 +12,7 @@ import stat as modes
 from collections.abc import Callable, Iterable, Iterator
 
 from flowrules.errors import FlowrulesError
-from flowrules.model.files import KINDS, FileTable, Stamp, number_of
+from flowrules.model.files import Stamp
 from flowrules.record.digest import digest_file, digest_tree, open_regular
 
 STATE_FOLDER = ".flowrules"
@@ -104,37 +104,6 @@ class Disk:
         self._stamps[path] = stamp
         return stamp
 
-    def differences(self, table: FileTable) -> list[int]:
-        """Places in a table of the files that are not what it says; those are looked at as `stat` does.
-
-        A hot path: it looks at a million files. Folders of which absent files are told are listed once.
-
-        Raises:
-            FlowrulesError: as `stat`.
-        """
-        look, prefix = os.stat, self._prefix
-        kinds: dict[int, int] = {}
-        found: list[int] = []
-        for at, (path, size, time, kind) in enumerate(
-            zip(table.paths, table.sizes, table.times, table.kinds, strict=True)
-        ):
-            if kind:
-                try:
-                    status = look(prefix + path if prefix and path[:1] != "/" else path)
-                except (OSError, ValueError):
-                    found.append(at)
-                    continue
-                mode = status.st_mode
-                known = kinds.get(mode)
-                if known is None:
-                    known = kinds[mode] = number_of(_kind_of(mode), mode & 0o222 != 0)
-                if status.st_mtime_ns != time or known != kind or (status.st_size != size and KINDS[kind][0] == "f"):
-                    found.append(at)
-            elif self.stat(path) is not None:
-                found.append(at)
-        self.stats += len(table.paths) - table.kinds.count(0)
-        return found
-
     def forget(self, paths: Iterable[str]) -> None:
         """End the snapshot for these paths, for all that lies below them, and for the folders they lie in."""
         stamps, digests, folders, trees = self._stamps, self._digests, self._folders, self._trees
@@ -178,7 +147,7 @@ class Disk:
         mode = found.st_mode
         if mode & 0o170000 == 0o100000:
             return _new(Stamp, (found.st_size, found.st_mtime_ns, "f", mode & 0o222 != 0))
-        return Stamp(0, found.st_mtime_ns, _kind_of(mode), mode & 0o222 != 0)
+        return Stamp(0, found.st_mtime_ns, kind_of(mode), mode & 0o222 != 0)
 
     def _folder(self, path: str) -> _Folder:
         """What is known of a folder, with what is known of those above it, without a look at the disk."""
@@ -382,7 +351,8 @@ def _split(path: str) -> tuple[str, str]:
     return folder or ("/" if slash else "."), name
 
 
-def _kind_of(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """The kind of a `Stamp` for a mode of the operating system."""
     return "f" if modes.S_ISREG(mode) else "d" if modes.S_ISDIR(mode) else "o"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Final
 
 from flowrules.errors import UsageError, suggestion
-from flowrules.model.profile import Profile, Queue, Route
+from flowrules.model.profile import BlockShape, Profile, Queue, Route
 from flowrules.model.quantity import Quantity
 
 AUTO: Final = "auto"
@@ -142,6 +142,19 @@ def candidates(profile: Profile) -> tuple[Queue, ...]:
         hint = suggestion(profile.queue, [queue.name for queue in profile.queues])
         raise UsageError(f"the profile `{profile.name}` has no queue `{profile.queue}`", hint)
     return named
+
+
+def at_once(profile: Profile) -> BlockShape:
+    """The blocks a profile asks for, no more of them at once than its queues let one user have.
+
+    One more would only wait for another to be over, with jobs that others could run meanwhile.
+    """
+    blocks = profile.blocks
+    if not profile.queues:
+        return blocks
+    limits = [(queue.jobs_per_user, queue.jobs_per_project) for queue in candidates(profile)]
+    most = sum(min((limit for limit in pair if limit is not None), default=inf) for pair in limits)
+    return blocks if most >= blocks.max else replace(blocks, max=max(1, int(most)))
 
 
 def no_queue(queues: Sequence[Queue], nodes: int, walltime: float) -> str:

@@ -51,7 +51,7 @@ from flowrules.schedule.core import Scheduler
 from flowrules.schedule.dispatch import Dispatcher
 from flowrules.schedule.nodes import cluster_of
 from flowrules.schedule.packing import pack
-from flowrules.schedule.queues import Taken, choose, room
+from flowrules.schedule.queues import Taken, at_once, choose, room
 
 TURN: Final = 2.0
 """Seconds between two looks of the driver at the logs of its blocks."""
@@ -131,7 +131,8 @@ class _Campaign:
         self.by_id = {job.id: job for job in jobs}
         self._profile = profile
         self._turn = turn
-        self._dispatcher = Dispatcher(profile.node, profile.blocks, self._packed, max_jobs=max_jobs, keep_going=True)
+        self._shape = at_once(profile)
+        self._dispatcher = Dispatcher(profile.node, self._shape, self._packed, max_jobs=max_jobs, keep_going=True)
         self._max_jobs = max_jobs
         self._heap: list[tuple[float, int, int, int, int]] = []
         self._order = count()
@@ -179,7 +180,7 @@ class _Campaign:
     # ── the driver ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _packed(self, jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, self._profile.node, self._profile.blocks, max_jobs=self._max_jobs, waves=1)
+        packing = pack(jobs, self._profile.node, self._shape, max_jobs=self._max_jobs, waves=1)
         return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     def _hear(self, news: Sequence[DispatchEvent], now: float) -> None:

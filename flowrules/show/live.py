@@ -14,12 +14,12 @@ from rich.style import Style
 from rich.text import Text
 
 from flowrules.model.plan import Plan
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+from flowrules.model.progress import Blocks, JobEnded, JobStarted, RunSummary
 from flowrules.show.output import Output
 from flowrules.show.progress import PlainObserver
 from flowrules.show.tally import RuleCount, State
-from flowrules.show.text import cells, escape, pad, shorten, shorten_middle
-from flowrules.show.units import clock_time, human_rate, human_time
+from flowrules.show.text import cells, counted, escape, pad, shorten, shorten_middle
+from flowrules.show.units import clock_time, human_hours, human_rate, human_time
 
 REFRESH: Final = 0.125
 """Seconds between two pictures at least."""
@@ -32,6 +32,9 @@ RULES: Final = 8
 
 JOBS: Final = 6
 """Running jobs that are named."""
+
+BLOCKS: Final = 4
+"""Blocks of a campaign that have a line."""
 
 BAR: Final = 30
 """Columns of a bar at most; on a narrow terminal it is shorter, then left out."""
@@ -49,9 +52,13 @@ class Glyphs(NamedTuple):
     rest: str = "─"
     mark: str = "●"
     done: str = "✓"
+    block: str = "◆"
 
 
-ASCII: Final = Glyphs("=", "-", "*", "+")
+ASCII: Final = Glyphs("=", "-", "*", "+", "#")
+
+_ORDER: Final = ("runs", "ends", "waits", "made")
+_BLOCK_STYLES: Final = {"runs": "green", "ends": "yellow", "waits": "cyan", "made": DIM}
 
 
 class LiveObserver(PlainObserver):
@@ -92,6 +99,10 @@ class LiveObserver(PlainObserver):
             vertical_overflow="crop",
         )
         self._drawn = float("-inf")
+        self._look: Callable[[], Blocks] | None = None
+
+    def blocks(self, look: Callable[[], Blocks]) -> None:
+        self._look = look
 
     def plan_ready(self, plan: Plan) -> None:
         super().plan_ready(plan)
@@ -169,7 +180,12 @@ class LiveObserver(PlainObserver):
         yield _clipped([*last, (f"  {pace}", DIM)] if beside else last, width)
         if not beside and height > 3:
             yield _clipped([(pace, DIM)], width)
-        yield from self._jobs(max(min(JOBS, room - len(rows) - 1), 0), width)
+        room -= len(rows) + 1
+        if self._look is not None and room > 2:
+            lines = list(self._blocks(self._look(), min(BLOCKS, room // 2), width))
+            room -= len(lines)
+            yield from lines
+        yield from self._jobs(max(min(JOBS, room), 0), width)
 
     def _chosen(self, rules: list[RuleCount], most: int) -> list[RuleCount]:
         """Rules that get a bar: those that run first, then those that wait; always in the order of the plan."""
@@ -202,10 +218,24 @@ class LiveObserver(PlainObserver):
         parts = [rate, f"{clock_time(left)} left" if left is not None else "", clock_time(gone)]
         return "  ".join(part for part in parts if part)
 
+    def _blocks(self, blocks: Blocks, most: int, width: int) -> Iterator[list[Piece]]:
+        """Blocks with where they are, those that run first; of those without a line the number."""
+        order = sorted(blocks.lines, key=lambda line: _ORDER.index(line.state))
+        for line in order[:most]:
+            queue = f" in {escape(line.queue)}" if line.queue and line.state == "waits" else ""
+            left = f"  {clock_time(line.left)} left" if line.left is not None and line.state == "runs" else ""
+            batch = f"  {escape(line.batch)}" if line.batch else ""
+            told = f" {line.state}{queue}{batch}  {counted(line.nodes, 'node')}  {counted(line.held, 'job')}{left}"
+            yield _clipped([(f"{self._glyphs.block} {line.name}", _BLOCK_STYLES[line.state]), (told, DIM)], width)
+        if blocks.lines or blocks.node_hours:
+            more = f"{counted(len(order) - most, 'more block')}  " if len(order) > most else ""
+            yield [(shorten(f"  {more}{human_hours(blocks.node_hours)} node-hours so far", width), DIM)]
+
     def _jobs(self, most: int, width: int) -> Iterator[list[Piece]]:
         running, now = self.tally.running, self.tally.clock()
         for event, since in islice(running.values(), most):
-            gpus = f"  gpu {','.join(event.gpus)}" if event.gpus else ""
+            node = f"  {event.node}" if event.node else ""
+            gpus = f"{node}  gpu {','.join(event.gpus)}" if event.gpus else node
             attempt = f"  attempt {event.attempt}" if event.attempt > 1 else ""
             detail = f"{escape(gpus)}{attempt}  {clock_time(now - since)}"
             label = shorten_middle(escape(event.label), max(width - cells(detail) - 3, 8))

@@ -13,7 +13,7 @@ from time import localtime, monotonic, strftime, time
 from typing import Final
 
 from flowrules.model.plan import Plan
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+from flowrules.model.progress import Blocks, JobEnded, JobStarted, RunSummary
 from flowrules.model.record import Record
 from flowrules.show.output import Output
 from flowrules.show.tally import State, Tally
@@ -144,6 +144,9 @@ class QuietObserver:
 
     def message(self, text: str) -> None:
         """Messages are for those who watch."""
+
+    def blocks(self, look: Callable[[], Blocks]) -> None:
+        """What is worth knowing of blocks comes as messages."""
 
     def warn(self, text: str) -> None:
         self.show(escape(text))

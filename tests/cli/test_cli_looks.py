@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Desk  # type: ignore[import-not-found]
 
 from flowrules.app import dryrun
 from flowrules.record.disk import Disk
+
+if TYPE_CHECKING:
+    from conftest import Desk
 
 SAMPLES = 400
 PATHS = 4 * SAMPLES + 1

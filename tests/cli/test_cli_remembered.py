@@ -6,15 +6,18 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Desk  # type: ignore[import-not-found]
 
 from flowrules.app import memory
 from flowrules.load import lower
 from flowrules.plan import build
 from flowrules.plan.judge import Judge
 from flowrules.record.store import Store
+
+if TYPE_CHECKING:
+    from conftest import Desk
 
 NOTHING = "nothing to do: 3 jobs are up to date\ntargets: out/all.txt\n"
 
@@ -231,3 +234,10 @@ def test_workflows_that_run_code_of_their_author_are_planned_each_time(desk: Des
     desk.call("-q")
     desk.call("-q")
     assert not (desk.path / ".flowrules/plans").exists()
+
+
+def test_times_of_other_centuries_do_no_harm(built: Desk) -> None:
+    for year in (-6_000_000_000, 32_503_680_000):  # seconds: 1779, and 3000
+        os.utime(built.path / "in/a.txt", (year, year))
+        built.ok("-q", "--touch")
+        assert built.ok("-n") == NOTHING

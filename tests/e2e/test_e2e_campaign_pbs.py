@@ -109,14 +109,12 @@ def test_a_killed_driver_and_a_deleted_block(box: Campaign) -> None:
 
 
 @pytest.mark.pbs
-@pytest.mark.parametrize(
-    "launcher", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")]
-)
-def test_blocks_that_wait_for_each_other(box: Campaign, launcher: tuple[str, ...]) -> None:
-    if launcher and not shutil.which("parallel"):
+@pytest.mark.parametrize("more", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")])
+def test_blocks_that_wait_for_each_other(box: Campaign, more: tuple[str, ...]) -> None:
+    if more and not shutil.which("parallel"):
         pytest.skip("`parallel` is not installed")
     box.write("Flowfile", CHAIN)
-    said = box.campaign(*SMALL, *launcher, "--submit")
+    said = box.campaign(*SMALL, *more, "--submit")
     assert "8 jobs handed to 2 blocks; nobody drives" in said
     assert f"#PBS -W depend=afterany:{batch_job(box, 'b001')}\n" in box.read(".flowrules/blocks/b002/job.sh")
     ids = [batch_job(box, block) for block in box.blocks]

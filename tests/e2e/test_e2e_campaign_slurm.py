@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -51,6 +52,27 @@ rule total:
     output: "total"
     shell: "cat {input} > {output}"
 """
+
+# a block of five minutes has no room for two jobs of three, one after the other: there are two waves
+CHAIN = """
+rule all:
+    input: "table.txt"
+rule first:
+    output: "first/{n}.txt"
+    resources: gpus=1, walltime=3min
+    shell: "echo first {wildcards.n} >> ran; [ {wildcards.n} != 2 ] || [ -e allowed ]; echo {wildcards.n} > {output}"
+rule second:
+    input: "first/{n}.txt"
+    output: "second/{n}.txt"
+    resources: gpus=1, walltime=3min
+    shell: "echo second {wildcards.n} >> ran; cat {input} > {output}"
+rule table:
+    input: expand("second/{n}.txt", n=range(8))
+    output: "table.txt"
+    local: true
+    shell: "cat {input} > {output}"
+"""
+EACH = sorted(f"{rule} {n}" for rule in ("first", "second") for n in range(8))
 TOTAL = "".join(f"{n:02}\n" for n in range(30))
 
 
@@ -103,7 +125,7 @@ def check(box: Campaign) -> None:
     for records in used.values():
         spans = sorted((r["started"], r["ended"]) for r in records)
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
-    assert not subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, timeout=60).stdout
+    assert not queued()
     box.alone()
 
 
@@ -195,3 +217,32 @@ def test_ranks_by_srun(box: Campaign) -> None:
         wanted = [f"{mine['host']} {n} {gpu}" for n, gpu in enumerate(mine["gpus"])]
         assert sorted(box.read(name).splitlines()) == wanted
     box.alone()
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["ssh"])
+@pytest.mark.parametrize("more", [pytest.param((), id="runner"), pytest.param(("--launcher", "parallel"), id="plain")])
+def test_blocks_that_wait_for_each_other(box: Campaign, more: tuple[str, ...]) -> None:
+    if more and not shutil.which("parallel"):
+        pytest.skip("`parallel` is not installed")
+    box.write("Flowfile", CHAIN)
+    said = box.campaign(*more, "--submit")
+    assert "16 jobs handed to 2 blocks; nobody drives" in said
+    assert f"#SBATCH --dependency=afterany:{batch_job(box, 'b001')}\n" in box.read(".flowrules/blocks/b002/job.sh")
+    box.until(lambda: not queued(), "the blocks do not end", 300)
+    # without its maker's good end there is no `second 2`
+    assert sorted(box.read("ran").splitlines()) == [job for job in EACH if job != "second 2"]
+    assert "n2" in box.read("asked").split(), "the second node was reached"
+    box.write("allowed", "")
+    said = box.campaign()
+    assert "found 2 blocks of an earlier run: 15 jobs ended there" in said
+    assert sorted(box.read("ran").splitlines()) == sorted([*EACH, "first 2"])
+    assert box.read("table.txt") == "".join(f"{n}\n" for n in range(8))
+    assert box.made_twice() == []
+    box.alone()
+
+
+def queued() -> str:
+    """What Slurm still has to do."""
+    return subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, timeout=60, check=True).stdout

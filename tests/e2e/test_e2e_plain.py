@@ -315,3 +315,50 @@ def test_a_node_that_is_lost(plain: Callable[..., Plain]) -> None:
         box.hosts.start(lost)
     assert box.worked_off().endswith("done: 8 of 8\n")
     assert whole(box)
+
+
+SUBMITTED = """\
+    rule all:
+        input: "table.txt"
+    rule first:
+        output: "first/{n}.txt"
+        benchmark: "took/{n}"
+        resources: gpus=1, walltime=3min
+        shell: "echo first {wildcards.n} >> ran; [ {wildcards.n} != 2 ] || [ -e allowed ]; echo {wildcards.n} > {output}"
+    rule second:
+        input: "first/{n}.txt"
+        output: "second/{n}.txt"
+        call: "lib.py:copy"
+    rule none:
+        output: a="a", b="b"
+        shell: "touch a; [ ! -e allowed ] || touch b"
+    rule table:
+        input: expand("second/{n}.txt", n=range(4)), "a"
+        output: "table.txt"
+        local: true
+        shell: "cat {input} > {output}"
+"""
+CALLED = "def copy(job):\n    open(job.output, 'w').write(open(job.input).read())\n"
+
+
+def test_the_next_run_collects_what_a_submitted_script_did(tmp_path: Path) -> None:
+    box = Box(tmp_path, SUBMITTED, {"machine/profile.yaml": MACHINE, "lib.py": CALLED})
+    call = ("--profile", "./machine", "--sandbox", "--set", "blocks.nodes=1")
+    said = box.ok(*call, "--launcher", "parallel", "--submit")
+    assert "9 jobs handed to 1 block; nobody drives" in said
+    deadline = time.monotonic() + 100
+    while not box.exists(".flowrules/blocks/b001/runs/01/closed"):
+        assert time.monotonic() < deadline, "the script does not end"
+        time.sleep(0.1)
+    box.write("allowed", "")
+    assert "found block b001 of an earlier run: 8 jobs ended there, 1 are still held" in box.ok(*call)
+    assert box.read("table.txt") == "0\n1\n2\n3\n"
+    assert sorted(box.read("ran").split("\n")[:-1]) == sorted([*(f"first {n}" for n in range(4)), "first 2"])
+    ends = [(record["rule"], record["status"]) for record in box.history()]
+    assert ends.count(("first", "done")) == ends.count(("second", "done")) == 4
+    assert ends.count(("first", "failed")) == ends.count(("none", "failed")) == 1 and len(ends) == 12
+    (none,) = (record for record in box.history("none") if record["status"] == "failed")
+    assert (none["exit"], none["error"]) == (0, "the output `b` was not made")
+    first = next(record for record in box.history("first") if record["status"] == "done")
+    assert first["gpus"] and first["outputs"] and first["host"] and box.read("took/0").startswith("s\th:m:s\t")
+    assert box.todo() == {}

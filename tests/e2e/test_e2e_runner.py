@@ -473,7 +473,9 @@ def test_a_new_driver_takes_the_block_over(block):
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block, number):
+    """SIGTERM: the agent ends its attempts and says so, as when a batch system ends the processes of a node."""
     b = block()
     b.folder.take([task(f"1J{n}.1", f"echo > up-{n}; sleep 1000", [f"up-{n}"], need=Need(4)) for n in range(2)])
     runner = b.start(FLOWRULES_NODES="n0,n1")
@@ -482,7 +484,7 @@ def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block):
     assert sorted(where.values()) == ["n0", "n1"]
     agents = [pid for pid, words in children(runner.pid) if "--norc" in words]
     assert len(agents) == 2
-    os.kill(agents[0], signal.SIGKILL)
+    os.kill(agents[0], number)
     b.until(lambda: b.given)
     assert len(b.given) == 1 and not b.ends, "that its agent died is not the task's fault"
     (lost,) = b.given

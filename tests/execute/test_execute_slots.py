@@ -66,9 +66,11 @@ COMMANDS = [
 
 
 def warmed(box: Box) -> Box:
-    """A box whose rule is known to be short."""
+    """A box whose rule is known to be short, however long its attempts take here."""
     for _ in range(3):
         assert box.run(box.shell("true", env={"K": "v"}, log="warm.log")).exit == 0
+    box.executor._warm.slots._habits["a job"].mean = 0.01
+    box.executor._warm.slots.learn = lambda order, seconds: None
     return box
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flowrules.errors import UsageError
 from flowrules.model.batch import QueueToday
-from flowrules.model.profile import Profile, Queue, Route
-from flowrules.schedule.queues import Taken, choose, enlarged, fitting, full, lacks, no_queue, room, way_out
+from flowrules.model.profile import BlockShape, Profile, Queue, Route
+from flowrules.schedule.queues import Taken, at_once, choose, enlarged, fitting, full, lacks, no_queue, room, way_out
 from flowrules.schedule.today import of_today
 
 HOUR = 3600.0
@@ -266,3 +266,19 @@ def test_without_a_queue_nothing_is_submitted(which: Profile, known: dict, messa
     with pytest.raises(UsageError) as error:
         of_today(which, known)
     assert (error.value.message, error.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    "queues,most",
+    [
+        ((), 8),
+        ((Queue("q"),), 8),
+        ((Queue("q", jobs_per_user=3),), 3),
+        ((Queue("q", jobs_per_user=3, jobs_per_project=2),), 2),
+        ((Queue("q", jobs_per_user=3), Queue("r", jobs_per_user=1)), 4),
+        ((Queue("q", jobs_per_user=3), Queue("r")), 8),
+        ((Queue("q", jobs_per_user=0),), 1),
+    ],
+)
+def test_no_more_blocks_are_asked_for_than_queues_let_one_have(queues: tuple[Queue, ...], most: int) -> None:
+    assert at_once(Profile("p", "p", blocks=BlockShape(max=8), queues=queues)).max == most

@@ -132,7 +132,7 @@ def test_the_calls_for_an_event_do_not_grow_with_the_number_of_jobs() -> None:
 
     def each(count: int) -> float:
         calls = cProfile.Profile(builtins=False)
-        jobs = [*chains(count), SchedJob(count, tuple(range(2, count, 3)))]
+        jobs = [*chains(count), SchedJob(count, tuple(range(2, count, 3)), retries=9)]
         outcome = calls.runcall(simulate_campaign, jobs, profile(max(1, count // 150), 4, 3), Rough(1))
         assert outcome.done == count + 1
         return sum(entry.callcount for entry in calls.getstats()) / outcome.events

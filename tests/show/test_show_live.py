@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from show_plans import Builder, molecules
 
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+from flowrules.model.progress import BlockLine, Blocks, JobEnded, JobStarted, RunSummary
 from flowrules.show.live import LiveObserver
 from flowrules.show.output import Output
 from flowrules.show.text import cells
@@ -137,7 +137,7 @@ SCRIPT = """
 import sys, time
 sys.path.insert(0, {here!r})
 from show_plans import molecules
-from flowrules.model.progress import JobEnded, JobStarted, RunSummary
+from flowrules.model.progress import BlockLine, Blocks, JobEnded, JobStarted, RunSummary
 from flowrules.show.observers import observer_for
 from flowrules.show.output import Output
 plan = molecules(40)
@@ -211,3 +211,28 @@ def test_no_color_is_honoured_and_a_dumb_terminal_gets_plain_lines():
     assert colour not in plain and "\x1b[1;31m" not in plain and "━" in plain
     dumb = in_terminal(TERM="dumb")
     assert "\x1b" not in dumb and "] relax mol=m0 0.1s" in dumb
+
+
+def test_blocks_of_a_campaign():
+    live = observer()
+    live.plan_ready(molecules(40))
+    lines = (
+        BlockLine("b002", "waits", 4, "prod", "18.pbs", None, 120),
+        BlockLine("b001", "runs", 2, "debug", "17.pbs", 725.0, 16),
+        BlockLine("b003", "made", 1, "", "", None, 1),
+    )
+    live.blocks(lambda: Blocks(lines, 1.26))
+    live.job_started(JobStarted(20, "relax mol=m20", "relax", gpus=("1",), node="x3006c0"))
+    shown = picture(live)
+    assert shown[-6:] == [
+        "total    ──────────────────────────────   0/81  0s",
+        "◆ b001 runs  17.pbs  2 nodes  16 jobs  12m 05s left",
+        "◆ b002 waits in prod  18.pbs  4 nodes  120 jobs",
+        "◆ b003 made  1 node  1 job",
+        "  1.3 node-hours so far",
+        "● relax mol=m20  x3006c0  gpu 1  0s",
+    ]
+    live.blocks(lambda: Blocks(tuple(lines[0]._replace(name=f"b{n:03d}") for n in range(9)), 0.0))
+    assert "  5 more blocks  0 node-hours so far" in picture(live)
+    assert all(cells(line) <= 40 for line in picture(live, width=40))
+    assert len(picture(live, height=10)) <= 10

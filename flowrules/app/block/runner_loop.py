@@ -28,6 +28,8 @@ from flowrules.record.spool_runner import QUARANTINE_SECONDS, RunnerFolder
 GRACE_SECONDS = 10.0
 DOUBT_SECONDS = 1.0
 """For how long an attempt that somebody killed may turn out to have died with its node."""
+BY_SOMEBODY = (-signal.SIGKILL, -signal.SIGTERM)
+"""How an attempt ends with its node: a batch system ends all processes there, of the job before or after its agent."""
 
 
 class Runner:
@@ -260,7 +262,7 @@ class Runner:
         """A node is gone: it is tried once more, and what ran there goes back when it is known to be dead."""
         tell(f"the node {event.node} is lost: {event.why}")
         for work, ended in self._late:
-            if work.node == event.node and ended.exit == -signal.SIGKILL:
+            if work.node == event.node and ended.exit in BY_SOMEBODY:
                 work.unwanted = work.unwanted or "lost"
         again = self._nodes.lost(event, list(self._works.values()), now)
         for work in self._works.values():
@@ -284,10 +286,12 @@ class Runner:
         late, self._late = self._late, []
         patience = self._kill_at is None or now < self._kill_at
         for work, event in late:
+            if event.killed and not work.unwanted:  # not for us: its agent was told to end, or heard nothing any more
+                work.unwanted = "lost"
             if work.unwanted in ("closing", "lost") and event.exit != 0:
                 self._give(work, self._why or f"a node of {work.task.name} was lost", now)
                 continue
-            doubtful = event.exit == -signal.SIGKILL and not work.unwanted and now < work.ended + DOUBT_SECONDS
+            doubtful = event.exit in BY_SOMEBODY and not work.unwanted and now < work.ended + DOUBT_SECONDS
             patient = patience and now < work.until
             if doubtful or (end := self._bench.finish(work, event, patient=patient)) is None:
                 self._late.append((work, event))

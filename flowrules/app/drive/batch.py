@@ -38,6 +38,7 @@ from flowrules.record.owner import is_local
 from flowrules.record.store import Store
 from flowrules.schedule.dispatch import Dispatcher
 from flowrules.schedule.packing import pack
+from flowrules.schedule.queues import at_once
 
 SANDBOX_EVERY: Final = 1.0
 """Seconds between two questions to the sandbox, which nobody else has to share."""
@@ -178,8 +179,10 @@ def packer(
 ) -> Callable[[Sequence[SchedJob]], list[BlockPlan]]:
     """What blocks a set of jobs is worth."""
 
+    shape = at_once(profile)
+
     def blocks(jobs: Sequence[SchedJob]) -> list[BlockPlan]:
-        packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, waves=1, limits=limits)
+        packing = pack(jobs, profile.node, shape, max_jobs=max_jobs, waves=1, limits=limits)
         return [BlockPlan(block.nodes, block.walltime) for block in packing.blocks]
 
     return blocks
@@ -200,7 +203,7 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
     intake = Intake(setting.planned, fit, setting.request.run.retries, held)
     dispatcher = Dispatcher(
         profile.node,
-        profile.blocks,
+        at_once(profile),
         packer(profile, settings.max_jobs, limits),
         max_jobs=settings.max_jobs,
         keep_going=setting.request.run.keep_going,

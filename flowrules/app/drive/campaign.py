@@ -68,6 +68,7 @@ class CampaignLoop(Loop):
     ) -> None:
         super().__init__(parts)
         self._fleet = fleet
+        self._observer.blocks(fleet.look)
         self._maker = maker
         self._handed: dict[str, Handed] = dict(adopted)
         self._told = set(told)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -26,6 +27,7 @@ from flowrules.execute.jobscript import ScriptBlock, render_script
 from flowrules.model.block import BlockSpec, Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.profile import Profile
+from flowrules.model.progress import Blocks
 from flowrules.ports import Waiting
 from flowrules.record.blockfiles import OVER, Fate, block_names, block_path
 from flowrules.record.messages import Closed
@@ -87,6 +89,7 @@ class Fleet:
         self._question = Question(batch, every, tell)
         self._queues = Queues(profile, batch, tell)
         self._pause = QUICK
+        self._hours = 0.0  # of blocks that are over
 
     @property
     def pause(self) -> float:
@@ -97,6 +100,12 @@ class Fleet:
     def names(self) -> list[str]:
         """Blocks that are not over."""
         return list(self._live)
+
+    def look(self) -> Blocks:
+        """How all blocks look now."""
+        now = time.monotonic()
+        lines = tuple(live.line(now) for live in self._live.values())
+        return Blocks(lines, self._hours + sum(live.hours(now) for live in self._live.values()))
 
     def cmd_folder(self, block: str) -> str:
         """Where private files of a block's tasks lie."""
@@ -390,6 +399,7 @@ class Fleet:
     def _ends(self, live: Live) -> list[News]:
         """A block is over: nothing is known of it any more, and what it still held goes back."""
         del self._live[live.name]
+        self._hours += live.hours(time.monotonic())
         self._dead[live.name] = live
         shuts = [] if live.shut else [Shuts(live.name)]
         barren = live.fed and not live.used and not live.unwanted

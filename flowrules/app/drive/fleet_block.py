@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from flowrules.app.drive.fleet_news import Began, News, Shuts, TaskEnded, TasksGiven, TaskStarted
 from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.dispatch import BlockPlan
+from flowrules.model.progress import BlockLine
 from flowrules.ports import Waiting
 from flowrules.record.blockfiles import SUBMITTED
 from flowrules.record.messages import Begin, Closing, Damaged, Ended, Given, LogMessage, Sick, Started
@@ -45,6 +46,7 @@ class Live:
         withdrawn: since when it is out of it, by the monotonic clock.
         submitting, cancelling: its submission or its end, under way; next_at: when that goes on, by that clock.
         first_end: when, and in which answer, the batch system first said that it has ended.
+        since: since when it runs, by the monotonic clock; None where it does not, as far as is known.
         heard: when it said something last; None where it has not, or where its silence was told.
         early: what it said before the driver began to listen.
         absent: in how many answers nothing was known of it, one after another, and since when.
@@ -69,6 +71,7 @@ class Live:
     next_at: float = 0.0
     status: BatchStatus | None = None
     first_end: tuple[float, int] | None = None
+    since: float | None = None
     heard: float | None = None
     early: list[LogMessage | Damaged] = field(default_factory=list)
     absent: int = 0
@@ -79,6 +82,17 @@ class Live:
     @property
     def name(self) -> str:
         return self.folder.spec.block
+
+    def line(self, now: float) -> BlockLine:
+        """How it looks now."""
+        spec = self.folder.spec
+        state = "ends" if self.shut else "runs" if self.begun else "waits" if self.id else "made"
+        left = None if self.since is None else max(0.0, self.since + spec.walltime - now)
+        return BlockLine(self.name, state, spec.nodes, spec.queue, self.id, left, len(self.tasks))
+
+    def hours(self, now: float) -> float:
+        """Node-hours it has taken."""
+        return 0.0 if self.since is None else self.folder.spec.nodes * (now - self.since) / 3600
 
     def submitted(self, id: str) -> None:
         """The batch system has it."""
@@ -91,12 +105,11 @@ class Live:
         match said:
             case Begin():
                 self.begun = True
+                self.since = now - self.folder.age(said)
                 if not self.id and said.batch:
                     self.submitted(said.batch)  # its submission lost the answer
                 nodes = some(said.nodes or (said.host,))
-                return [
-                    Began(self.name, now + self.folder.spec.walltime - self.folder.age(said))
-                ], f"block {self.name} runs on {nodes}"
+                return [Began(self.name, self.since + self.folder.spec.walltime)], f"block {self.name} runs on {nodes}"
             case Started():
                 self.used = True
                 return [TaskStarted(self.name, said)], ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -19,7 +19,7 @@ from flowrules.errors import FlowfileError, FlowrulesError, StateError, UsageErr
 from flowrules.execute.actions import CannotStart
 from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
-from flowrules.model.events import Need, SchedJob
+from flowrules.model.events import SchedJob
 from flowrules.model.job import Job
 from flowrules.model.packing import PackedBlock
 from flowrules.model.profile import Profile
@@ -32,16 +32,15 @@ LOCAL: Final = "beside a driver (`local: true`)"
 MAY: Final = "that may not have to run"
 FILES: Final = "whose texts need files that are not there yet"
 NEEDS: Final = "that need one of those, or a job of a block that was not taken"
+BETWEEN: Final = 60.0
+"""Seconds for nodes to be made ready and left, and for the last jobs of each stage, in a block without a runner."""
+
 UNFIT: Final = "that fit no block"
 LIMITED: Final = "that need more of a limited resource (`--resources`) than other blocks leave them"
 
 
 class Yard(Protocol):
     """Where blocks are made."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether blocks count what jobs take of resources that all share."""
 
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         """Make a block that begins when others are over. Raises UsageError, StateError.
@@ -95,16 +94,25 @@ class Handing:
 
     Args:
         max_jobs: at most so many jobs at once, or None.
+        overhead: seconds of a slot that each job costs beside its own.
     """
 
     def __init__(
-        self, planned: Planned, request: Request, profile: Profile, max_jobs: int | None, maker: TaskMaker, yard: Yard
+        self,
+        planned: Planned,
+        request: Request,
+        profile: Profile,
+        max_jobs: int | None,
+        maker: TaskMaker,
+        yard: Yard,
+        overhead: float = 0.0,
     ) -> None:
         self.given = Given()
         self._planned = planned
         self._plan = planned.plan
         self._profile = profile
         self._most = max_jobs
+        self._overhead = overhead
         self._limits = request.run.limits
         fit = NodeSizer(profile.node, profile.blocks.nodes, self._limits)
         self._intake = Intake(planned, fit, request.run.retries)
@@ -115,14 +123,15 @@ class Handing:
         """Hand over all that can be."""
         profile, most = self._profile, self._most
         jobs = {job.id: job for job in self._ready()}
-        packing = pack(jobs.values(), profile.node, profile.blocks, max_jobs=most, limits=self._limits)
+        sized = [replace(job, expected=job.expected + self._overhead) for job in jobs.values()]
+        packing = pack(sized, profile.node, profile.blocks, max_jobs=most, limits=self._limits)
         self.given.left[UNFIT] += len(packing.unfit)
         taken: list[str] = []
         before: list[str] = []
         for _, group in groupby(packing.blocks, lambda block: block.wave):
             wave = list(group)
             made = []
-            shares = self._shares([[jobs[n].need for n in packed.jobs] for packed in wave])
+            shares = split(self._limits, [[jobs[n].need for n in packed.jobs] for packed in wave])
             for number, packed in enumerate(wave):
                 running = None if most is None else most // len(wave) + (number < most % len(wave))
                 needed = {self.given.where.get(n) for number in packed.jobs for n in jobs[number].needs}
@@ -148,12 +157,6 @@ class Handing:
             if self._plan.jobs[job.id].rule.action is not None:
                 self.given.left[why] += 1
 
-    def _shares(self, wave: Sequence[Sequence[Need]]) -> list[dict[str, float]]:
-        """The parts that blocks of a wave have of limited resources; where they do not count, no job gets any."""
-        if self._yard.counts:
-            return split(self._limits, wave)
-        return [dict.fromkeys(self._limits, 0.0) for _ in wave]
-
     def _block(
         self,
         packed: PackedBlock,
@@ -164,7 +167,7 @@ class Handing:
     ) -> str | None:
         """Make a block with its tasks; None where there is none to be had, or nothing for it."""
         try:
-            block = self._yard.open(BlockPlan(packed.nodes, packed.walltime), running, after, tokens)
+            block = self._yard.open(BlockPlan(packed.nodes, self._walltime(packed)), running, after, tokens)
         except (UsageError, StateError) as error:
             self._refuse(error.message)
             self.given.left[NEEDS] += len(packed.jobs)
@@ -183,6 +186,11 @@ class Handing:
             self._yard.drop(block)
             return None
         return block
+
+    def _walltime(self, packed: PackedBlock) -> float:
+        """What to ask for; where jobs cost more than their own time, so does what is between them."""
+        wanted = packed.walltime + (BETWEEN if self._overhead else 0.0)
+        return max(packed.walltime, min(wanted, self._profile.blocks.walltime))
 
     def _hand(self, block: str, tasks: list[Task]) -> None:
         if tasks:

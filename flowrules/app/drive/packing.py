@@ -13,7 +13,7 @@ from flowrules.model.packing import Packing
 from flowrules.model.profile import Profile
 from flowrules.plan.build import Planned
 from flowrules.schedule.packing import pack
-from flowrules.schedule.queues import Taken, choose
+from flowrules.schedule.queues import Taken, at_once, choose
 from flowrules.show.packing import ShownBlock
 
 
@@ -35,7 +35,7 @@ def packed(
     if basis is not None:
         basis.update(intake.basis)
     max_jobs = request.batch.max_jobs if request.batch is not None else None
-    packing = pack(jobs, profile.node, profile.blocks, max_jobs=max_jobs, limits=limits)
+    packing = pack(jobs, profile.node, at_once(profile), max_jobs=max_jobs, limits=limits)
     shown = []
     queues: list[str] = []
     for block in packing.blocks:

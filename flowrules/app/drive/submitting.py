@@ -33,7 +33,10 @@ def submit(campaign: Campaign, setting: Setting) -> Result:
     """
     maker = TaskMaker(setting.workshop(None), campaign.epoch)
     most = campaign.settings.max_jobs
-    handing = Handing(setting.planned, setting.request, campaign.profile, most, maker, _Yard(campaign, setting))
+    yard, overhead = _Yard(campaign, setting), 0.0
+    if campaign.plain:
+        from flowrules.app.plain import OVERHEAD as overhead
+    handing = Handing(setting.planned, setting.request, campaign.profile, most, maker, yard, overhead)
     given, tell = handing.run(), setting.observer.message
     go_on = f"`{campaign_call('.')}` collects what they did, and goes on"
     if given.blocks:
@@ -55,10 +58,6 @@ class _Yard:
         self._fleet = campaign.fleet
         self._setting = setting
         self._plain: dict[str, list[Task]] | None = {} if campaign.plain else None
-
-    @property
-    def counts(self) -> bool:
-        return self._plain is None
 
     def open(self, plan: BlockPlan, running: int | None, after: Sequence[str], tokens: Mapping[str, float]) -> str:
         return self._fleet.open(plan, running, after, plain=self._plain is not None, tokens=tokens)
