@@ -180,7 +180,7 @@ class Agents:
         """End what is left on a node of an attempt that ended on another: ranks that outlived their launcher."""
         link = self._nodes[node].link
         if link is not None:
-            link.send(f"sweep {task}\n".encode("ascii"))
+            link.send(message(f"sweep {task}"))
 
     def restart(self, node: str) -> None:
         """Start the agent of a lost node anew. Its `NodeReady` proves that nothing of the earlier one lives there."""
