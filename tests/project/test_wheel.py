@@ -68,6 +68,8 @@ def test_wheel_has_the_package_with_grammar_and_profiles(built):
     assert "flowrules/grammar/flowfile.lark" in names
     assert "flowrules/grammar/flowfile.tables.json" in names
     assert "flowrules/profiles/local/profile.yaml" in names
+    for asset in ("base.css", "dag.js", "templates/dag.html.j2", "vendor/d3-zoom.min.js", "vendor/d3-zoom.LICENSE"):
+        assert f"flowrules/pages/assets/{asset}" in names
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"flowrules"}
 
@@ -85,5 +87,7 @@ def test_wheel_runs_a_workflow(built, tmp_path):
     assert run([flowrules, "--version"], cwd=work).startswith("flowrules ")
     run([flowrules, "-j", "2"], cwd=work)
     assert (work / "b.txt").read_text(encoding="utf-8") == "hello b\n"
+    run([flowrules, "dag", "-o", "dag.html"], cwd=work)
+    assert "</html>" in (work / "dag.html").read_text(encoding="utf-8")
     where = run([home / "bin" / "python", "-c", "import flowrules; print(flowrules.__file__)"], cwd=work)
     assert Path(where.strip()).is_relative_to(home)

@@ -5,6 +5,9 @@ const MOSAIC = 5;
 /** Needs between unfolded rules that are drawn all at once; more are drawn for the chosen job only. */
 const MOST_LINES = 6000;
 
+/** Pixels around the shape of a cell, for its line. */
+const STAMP = 2;
+
 class Drawing {
   constructor(model, placement) {
     this.model = model;
@@ -12,12 +15,14 @@ class Drawing {
     this.now = placement; // differs while the picture moves
     this.hover = null;
     this.mosaics = new Map();
+    this.stamps = new Map();
     this.lines = null;
   }
 
   /** Forget what was derived from filters, colours, or what is unfolded. */
   forget() {
     this.mosaics.clear();
+    this.stamps.clear();
     this.lines = null;
   }
 
@@ -30,7 +35,7 @@ class Drawing {
     context.translate(at.x, at.y);
     context.scale(at.k, at.k);
     const [left, top] = at.invert([0, 0]), [right, bottom] = at.invert([width, height]);
-    this.view = { left, top, right, bottom, k: at.k };
+    this.view = { left, top, right, bottom, k: at.k, at };
     for (const edge of this.now.edges) this.edge(context, edge);
     if (this.now === this.placement) this.jobLines(context);
     this.model.rules.forEach((rule, index) => {
@@ -220,40 +225,62 @@ class Drawing {
     else this.cells(context, rule, grid, x + CELL.pad, y + CELL.head);
   }
 
+  /** The cells in view: first their shapes, as stamps on whole pixels, then their names. */
   cells(context, rule, { width, step, rows, columns }, x, y) {
     const { jobs, chosen, states } = this.model;
-    const { left, top, right, bottom, k } = this.view;
+    const { left, top, right, bottom, k, at } = this.view;
+    const ratio = devicePixelRatio || 1;
     const from = Math.max(0, Math.floor((left - x) / step[0])), to = Math.min(columns - 1, Math.floor((right - x) / step[0]));
     const first = Math.max(0, Math.floor((top - y) / step[1])), last = Math.min(rows - 1, Math.floor((bottom - y) / step[1]));
-    const named = k * 11.5 > 5.5, fine = k * CELL.height > 9;
-    context.font = `11.5px ${FONT}`;
-    context.textBaseline = "middle";
-    context.lineWidth = 1.1;
-    for (let column = from; column <= to; column++) {
-      for (let row = first; row <= last; row++) {
-        const at = column * rows + row;
-        if (at >= rule.kept) break;
-        const job = rule.first + at, key = states[jobs.states[job]].key;
-        const cellX = x + column * step[0], cellY = y + row * step[1];
-        context.globalAlpha = jobs.matches[job] ? 1 : 0.22;
-        context.fillStyle = theme.colour(fine ? `${key}-soft` : key);
-        if (fine) {
-          roundBox(context, cellX, cellY, width, CELL.height, key === "skip" || key === "done" ? 12 : 5);
-          context.fill();
-          context.strokeStyle = theme.colour(key);
-          if (key === "may" || key === "waiting") context.setLineDash([4, 3]);
-          context.stroke();
-          context.setLineDash([]);
-          drawMark(context, key, cellX + 14, cellY + 12, 12, theme.colour(key));
-        } else context.fillRect(cellX, cellY, width, CELL.height);
-        if (named) {
-          context.fillStyle = theme.colour("text");
-          context.fillText(fitted(context, this.model.labelOf(job), width - 32), cellX + 25, cellY + 12.5);
+    const each = (draw) => {
+      for (let column = from; column <= to; column++) {
+        for (let row = first, job = rule.first + column * rows + first; row <= last && job < rule.first + rule.kept; row++, job++) {
+          context.globalAlpha = jobs.matches[job] ? 1 : 0.22;
+          draw(job, x + column * step[0], y + row * step[1]);
         }
-        if (chosen && chosen.job === job) (context.globalAlpha = 1), this.ring(context, cellX, cellY, width, CELL.height, 6);
       }
+      context.globalAlpha = 1;
+    };
+    const stamps = states.map(({ key }) => this.stamp(key, width * k * ratio, CELL.height * k * ratio, k * ratio));
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    each((job, cellX, cellY) => {
+      const stamp = stamps[jobs.states[job]];
+      context.drawImage(stamp, Math.round((at.x + cellX * k) * ratio) - STAMP, Math.round((at.y + cellY * k) * ratio) - STAMP);
+    });
+    context.restore();
+    if (k * 11.5 > 6.5) {
+      context.font = `11.5px ${FONT}`;
+      context.textBaseline = "middle";
+      context.fillStyle = theme.colour("text");
+      each((job, cellX, cellY) => context.fillText(fitted(context, this.model.labelOf(job), width - 32), cellX + 25, cellY + 12.5));
     }
-    context.globalAlpha = 1;
+    if (chosen && chosen.job !== undefined && chosen.rule === rule.index) this.ring(context, ...this.placement.cell(chosen.job), 6);
+  }
+
+  /** The shape of a cell in a state, in pixels, `STAMP` of them around it. */
+  stamp(key, width, height, k) {
+    const name = `${key} ${Math.round(width)} ${Math.round(height)}`;
+    if (!this.stamps.has(name)) {
+      if (this.stamps.size > 200) this.stamps.clear();
+      const canvas = new OffscreenCanvas(Math.ceil(width) + 2 * STAMP, Math.ceil(height) + 2 * STAMP);
+      const context = canvas.getContext("2d");
+      context.translate(STAMP, STAMP);
+      context.scale(k, k);
+      context.lineWidth = 1.1;
+      const fine = height > 9;
+      context.fillStyle = theme.colour(fine ? `${key}-soft` : key);
+      roundBox(context, 0, 0, width / k, height / k, !fine ? 0 : key === "skip" || key === "done" ? 12 : 5);
+      context.fill();
+      if (fine) {
+        context.strokeStyle = theme.colour(key);
+        if (key === "may" || key === "waiting") context.setLineDash([4, 3]);
+        context.stroke();
+        drawMark(context, key, 14, 12, 12, theme.colour(key));
+      }
+      this.stamps.set(name, canvas);
+    }
+    return this.stamps.get(name);
   }
 
   /** All jobs of a rule as one small picture, a dot each. */

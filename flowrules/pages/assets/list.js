@@ -49,7 +49,7 @@ class List {
     if (top < this.root.scrollTop) this.root.scrollTop = top;
     else if (top + ROW > this.root.scrollTop + this.root.clientHeight) this.root.scrollTop = top + ROW - this.root.clientHeight;
     if (focus) this.root.focus();
-    this.render();
+    this.draw(); // at once: who listens is told the active row by its id
   }
 
   draw() {

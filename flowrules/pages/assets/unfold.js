@@ -33,7 +33,7 @@ class Placement {
       for (let job = rule.first; job < rule.first + Math.min(rule.kept, 2000); job++) if (labels[job].length > longest.length) longest = labels[job];
       const least = Math.min(Math.max(textWidth(longest.slice(0, 60)) * 1.06 + 36, 72), 240);
       const step = [least + CELL.gap, CELL.height + CELL.gap];
-      const columns = Math.max(1, Math.round(Math.sqrt((rule.kept * step[1] * (this.horizontal ? 0.8 : 2.4)) / step[0])));
+      const columns = Math.max(1, Math.round(Math.sqrt((rule.kept * step[1] * (this.horizontal ? 0.8 : 1.5)) / step[0])));
       const rows = Math.ceil(rule.kept / columns);
       const used = Math.ceil(rule.kept / rows);
       const inner = Math.max(used * step[0] - CELL.gap, rule.box[2] - 2 * CELL.pad + 60);
