@@ -174,6 +174,7 @@ def test_what_is_completed(desk) -> None:
     assert completed(["dag", "--level"], "") == ["jobs", "rules", "files"]
     assert completed(["-s"], "F") == completed(["--configfile"], "F") == completed(["fmt"], "F") == ["FILES"]
     assert completed(["completion"], "b") == ["bash"]
+    assert completed(["explain"], "f60") == completed(["explain", "W233"], "F60") == ["F601", "F602"]
     assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
     assert completed(["--profile"], "./") == ["FILES"]
     assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "srun", "parallel"]
