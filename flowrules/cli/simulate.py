@@ -47,7 +47,7 @@ def simulate_command(**options: Any) -> int:  # noqa: ANN401 - click hands over 
     Nothing is run, nothing is submitted.
 
     \b
-    flowrules simulate --profile polaris                      blocks of 1, 2, 4 … nodes
+    flowrules simulate --profile polaris                 blocks of 1, 2, 4 … nodes
     flowrules simulate --profile polaris --nodes 8,16 --walltime 30min,1h
     """
     from collections import Counter

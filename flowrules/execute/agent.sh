@@ -75,7 +75,6 @@ fr_settle() { # tells of the attempt in lane $1 if the shell of the lane was kil
   local pid=${fr_pids[$1]-}
   [[ $pid && ! -d /proc/$pid ]] || return 0
   fr_pids[$1]=
-  wait "$pid" 2>/dev/null || :
   (fr_gone "$1") & # the log of the node may hang, and this process must not
   fr_tasks[$1]=
 }
@@ -104,13 +103,14 @@ fr_begin() { # LANE TASK run|file WORDS
     fr_pipes[$1]=$fd
     (fr_lane "$1") <&"$fd" &
     fr_pids[$1]=$!
+    disown "$!" # else its end is talked about
   fi
   printf '%04d%s' "${#text}" "$text" >&"$fd"
 }
 
 fr_lane() { # LANE; the life of its shell
   local fd size text words
-  trap fr_stop USR1
+  trap fr_heed USR1
   trap - INT QUIT # ignored in what a shell starts in the background; after a `read -t` the jobs would have it so too
   for fd in "${fr_pipes[@]}" 4 7; do exec {fd}>&-; done
   while IFS= read -r -N 4 size && IFS= read -r -N "$((10#$size))" text; do

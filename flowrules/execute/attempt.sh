@@ -17,7 +17,9 @@ fr_up() { # fr_up: seconds of a clock that nobody sets
   fr_up=${fr_up%.*}
 }
 
-fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; } # a pipe that never speaks: sleeps without starting a process
+# A pipe that never speaks: sleeps without starting a process. A trap that comes meanwhile may not use `read`, as that takes
+# the time limit off this one for ever (bash 5.2). So traps set a word, and what naps in a loop looks at it.
+fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; }
 
 fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where its environment does not hold text $2
   local -a f=()
@@ -103,12 +105,15 @@ fr_group_lives() { # whether group $1 has a process that is not dead; zombies th
   return 1
 }
 
-fr_stop() { # asked to end the attempt: first TERM, and KILL when called again after the grace
-  local grace
+fr_heed() { # the trap: whoever waits for the attempt is to look at what it is asked
   fr_told=1
-  [[ ! $fr_over ]] || { fr_forget; return; }
-  [[ $fr_job ]] || { fr_early=1; return; }
-  [[ -s $fr_dir/k.$fr_task ]] || return # an earlier one of this lane was meant
+  [[ ! $fr_over ]] || fr_forget
+}
+
+fr_stop() { # ends the attempt if that is asked: first TERM, and KILL when called again after the grace
+  local grace
+  fr_told=
+  [[ -s $fr_dir/k.$fr_task ]] || return 0 # an earlier one of this lane was meant
   read -r grace <"$fr_dir/k.$fr_task"
   fr_now
   if [[ ! $fr_limit ]]; then
@@ -152,9 +157,8 @@ fr_over=1 # whether the attempt of this lane has ended, or there was none yet
 
 fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start to its end line
   local lane=$1 status=126 flags='' cpu kb=0 sweep='' began ended
-  fr_text=$4 fr_job='' fr_limit='' fr_early=''
+  fr_text=$4 fr_job='' fr_limit=''
   fr_task=$2 fr_over=''
-  [[ -s $fr_dir/k.$fr_task ]] && fr_early=1
   [[ $3 == run ]] || fr_words "$4" || { flags=words fr_text=; }
   eval "set -- $fr_text"
   sweep=${3-}
@@ -169,7 +173,6 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
     fr_job=$!
     set +m
     exec 6>&-
-    [[ $fr_early ]] && fr_stop
     fr_await "$fr_job"
     status=$fr_status
   fi
@@ -228,9 +231,10 @@ fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do t
   done
 }
 
-fr_await() { # fr_status: how process $1 ended; a wait that fr_stop cut short (128 + USR1) is taken up again
+fr_await() { # fr_status: how process $1 ended; a wait that fr_heed cut short (128 + USR1) is taken up again
+  fr_told=1 # perhaps it was asked before this process listened
   while :; do
-    fr_told=
+    [[ ! $fr_told ]] || fr_stop # asked right after this, it hears when asked again
     wait "$1"
     fr_status=$?
     [[ $fr_told && $fr_status == 138 ]] || return
@@ -274,6 +278,7 @@ fr_clean() { # after the first process of a job has ended: what it left
       flags=left
     fi
     fr_nap 0.02
+    [[ ! $fr_told ]] || fr_stop
     ((fr_t < until + 5000000)) || break # it hangs in the kernel
   done
   if [[ $fr_limit ]]; then

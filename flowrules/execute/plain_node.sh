@@ -4,7 +4,7 @@
 # of outputs, outputs, inputs, logs, benchmarks, variables, and its command. Flags: D folder, U updated, T to be touched,
 # P protected, N not empty, =SHA256.
 
-fr_nap() { sleep "$1"; } # a `read` with a time limit that a trap cuts short may wait for ever
+fr_nap() { sleep "$1"; } # a signal as its time is up makes a `read` wait for ever before bash 5.2, and nobody asks again here
 
 fr_here() { # what all on a node need
   local name
@@ -148,7 +148,7 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
   trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' USR2 # GNU Parallel has its jobs ignore ALRM
   fr_ask() { [[ -e $fr_dir/k.$fr_task ]] || printf '%s\n' "$fr_grace" >"$fr_dir/k.$fr_task"; }
   fr_make_room() { :; }
-  (trap '' HUP INT TERM USR2; trap fr_stop USR1; fr_attempt "$2" "$fr_task" run "$3") &
+  (trap '' HUP INT TERM USR2; trap fr_heed USR1; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
     set -m

@@ -10,6 +10,7 @@ from flowrules.show.text import escape
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 FOLDER: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
 
@@ -42,4 +43,15 @@ def environment() -> Environment:
     loader = FileSystemLoader(os.path.join(FOLDER, "templates"))
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["spelt"] = escape  # what hides text or changes its order
+    made.filters["coded"] = _coded
     return made
+
+
+def _coded(text: str) -> Markup:
+    """A message of the program, what stands in backticks set as code."""
+    from markupsafe import Markup, escape
+
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join([Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts)])

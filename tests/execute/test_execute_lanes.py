@@ -104,6 +104,23 @@ def test_a_kill_that_comes_late_hits_no_other(rig: Rig) -> None:
         assert end.exit == 7 and not end.killed
 
 
+def test_a_lane_that_is_told_again_and_again_still_looks_at_the_clock(local: Rig) -> None:
+    agents = local.open(grace=2.0)
+    stays = "(trap '' TERM; exec sleep 1000) & echo $PPID; wait"
+    agents.run(local.nodes[0], "1J1.1", [*SH, stays], {}, "1J1.1.log")
+    local.come(lambda: (local.folder / "1J1.1.log").exists() and said(local, "1J1.1"))
+    agents.kill("1J1.1")
+    shell = int(said(local, "1J1.1"))
+    pokes = subprocess.Popen(["bash", "-c", "while kill -USR1 $0; do sleep 0.003; done 2>/dev/null", str(shell)])
+    try:
+        end = local.ends(agents)["1J1.1"]
+    finally:
+        pokes.kill()
+        pokes.wait()
+    assert end.killed and end.exit == -signal.SIGTERM
+    assert run(local, "1J2.1", "echo $PPID").exit == 0 and said(local, "1J2.1") == str(shell)
+
+
 def test_attempts_of_a_lane_may_be_bound_differently(rig: Rig) -> None:
     rig.open()
     show = "grep Cpus_allowed_list /proc/self/status"

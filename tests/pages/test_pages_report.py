@@ -122,6 +122,13 @@ def test_how_an_output_was_made() -> None:
     assert outputs["commands"][made["command"]] == "shell:\nrelax {input} > {output}"
 
 
+def test_code_in_messages_is_set_as_code() -> None:
+    failed = replace(attempt(1, "failed"), exit=0, error="the output `<a>.txt` was not made")
+    page = render_report(replace(REPORT, failures=alike([Failure(failed, [])])))
+    assert "the output <code>&lt;a&gt;.txt</code> was not made" in page
+    assert "compare the command with <code>output</code> of rule <code>relax</code>" in page
+
+
 def test_nothing_ran() -> None:
     page = render_report(replace(REPORT, attempts=[], failures=[], blocks=[], shown=[]))
     assert "nothing ran" in page

@@ -81,7 +81,7 @@ def test_what_is_not_there_yet():
 def test_keys_of_profiles():
     page = (REFERENCE / "profiles.md").read_text(encoding="utf-8")
     rows = re.findall(
-        r"^\| `([a-z_.*]+)` \|([^|]*)\|([^|]*)\|", page.partition("## Keys")[2].partition("## Which")[0], re.MULTILINE
+        r"^\| `([a-z_.*]+)` \|([^|]*)\|([^|]*)\|", page.partition("## Keys")[2].partition("\n## ")[0], re.MULTILINE
     )
     table = {key: (kind.strip(), default.strip()) for key, kind, default in rows}
     assert list(table) == list(KEYS)
