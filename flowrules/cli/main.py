@@ -178,7 +178,7 @@ def _show_bug(error: Exception, written: Written) -> None:
 
     traceback.print_exception(error)
     text = f"this is a bug in flowrules {__version__}: {type(error).__name__}: {error}"
-    show_error(FlowrulesError(text, "please report it with the lines above"), written)
+    show_error(FlowrulesError(text, "report it with the lines above: it is no mistake of yours"), written)
 
 
 def _open_streams() -> None:

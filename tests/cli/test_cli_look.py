@@ -124,7 +124,7 @@ def test_clean(desk) -> None:
     desk.write("Flowfile", TEMP)
     desk.ok("-q")
     desk.write("mid.txt", "again\n")
-    assert desk.ok("clean", "--temp") == "mid.txt\n1 file would be deleted (6B); add --yes to do it\n"
+    assert desk.ok("clean", "--temp") == "mid.txt\n1 file would be deleted (6B); add `--yes` to do it\n"
     assert desk.exists("mid.txt")
     assert desk.ok("clean", "--temp", "--yes") == "deleted 1 file\n"
     assert desk.ok("clean", "--temp") == "nothing to delete\n"
