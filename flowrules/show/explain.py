@@ -35,7 +35,10 @@ _HEADING: Final = re.compile(r"^## (.*)\n", re.MULTILINE)
 
 _FENCED: Final = re.compile(r"^```(\S+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 
-_CODED: Final = re.compile(r"`(.+?)`")
+_CODED: Final = re.compile(r"`.+?`")
+
+_BLANK: Final = "\0"
+"""Stands for a blank in code while lines are broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,9 @@ def _lines(e: Explanation, color: bool, columns: int) -> Iterator[str]:
     from textwrap import wrap
 
     def wrapped(text: str) -> list[str]:
-        lines = wrap(text, columns, break_long_words=False, break_on_hyphens=False)
-        return [_CODED.sub(lambda found: paint(found[0], "note", color), line) for line in lines]
+        whole = _CODED.sub(lambda found: found[0].replace(" ", _BLANK), text)  # code is not broken over lines
+        lines = wrap(whole, columns, break_long_words=False, break_on_hyphens=False)
+        return [_CODED.sub(lambda found: paint(found[0].replace(_BLANK, " "), "note", color), line) for line in lines]
 
     kind = {"F": "error", "W": "warning", "L": "warning"}[e.code[0]]
     yield f"{paint(e.code, kind, color)}: {paint(e.title, 'bold', color)}"

@@ -14,7 +14,7 @@ import pytest
 
 from flowrules.bundled import explanations_text
 from flowrules.codes import CODES
-from flowrules.show.explain import COMMANDS, SECTIONS, explained
+from flowrules.show.explain import COMMANDS, SECTIONS, Explanation, explained, render_explanations
 
 EXPLAINED = {code: e for name in SECTIONS for code, e in explained(name, explanations_text(name)).items()}
 
@@ -88,6 +88,16 @@ def test_one_code(desk):
     both = desk.ok("explain", "F704", "W233")
     assert both == desk.ok("explain", "F704") + "\n\n" + desk.ok("explain", "W233")
     assert max(map(len, both.splitlines())) <= 120
+
+
+def test_code_in_a_paragraph_stays_on_its_line():
+    text = "word " * 18 + "`a b` c"
+    lines = render_explanations(
+        [Explanation("F701", "t", "call", (text,), {}, "m", {})], color=False, width=94
+    ).splitlines()
+    assert lines[2:4] == [("word " * 18).strip(), "`a b` c"]
+    painted = render_explanations([Explanation("F701", "t", "call", (text,), {}, "m", {})], color=True, width=94)
+    assert "\x1b[1;36m`a b`\x1b[0m c" in painted
 
 
 def test_the_list(desk):
