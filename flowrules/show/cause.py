@@ -109,7 +109,7 @@ _SIGNS: Final = (
 
 _TOLD: Final = (
     (
-        re.compile(r"it was stopped after its walltime of ([\d.]+) ?s"),
+        re.compile(r"it was stopped after its walltime of ([\d.]+)s"),
         "walltime",
         "it took longer than its walltime of {1}s",
         "raise `walltime` of rule `{rule}`",
