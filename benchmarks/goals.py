@@ -81,6 +81,11 @@ def _launch(f: Figures) -> Answer:
     return f"{ours:,.0f} jobs/s", told, f"{ours / best:.2f}", ours >= 1.3 * best
 
 
+def _recording(f: Figures) -> Answer:
+    alone, all_ = f.seconds("launch", "the record alone", 2000), f.seconds("launch", "shell jobs", 2000)
+    return f"{alone / all_:.1%}", "", "", alone <= 0.1 * all_
+
+
 def _calls(f: Figures) -> Answer:
     ours = f.row("calls", "functions that do nothing", 2000)["once_started"]
     parsl = f.row("calls", "functions that do nothing", 2000, "Parsl, HTEX")["once_started"]
@@ -174,7 +179,8 @@ def _virtual(f: Figures) -> Answer:
     row = f.row("virtual", "campaigns", 2_000_000)
     each = {size: f.row("virtual", "campaigns", size) for size in (10_000, 100_000)}
     costs = [1e6 * r["cpu"] / r["events"] for r in (*each.values(), row)]
-    told = f"{row['wall'] / 60:.1f} min, {row['memory'] / 1024:.1f} GiB, {costs[-1]:.0f} µs/event"
+    minutes = f"{row['wall'] / 60:.1f} min ({row['cpu'] / 60:.1f} of CPU)"
+    told = f"{minutes}, {row['memory'] / 1024:.1f} GiB, {costs[-1]:.0f} µs/event"
     growth = f"{costs[-1] / costs[0]:.2f} times the cost of an event at 10,000 jobs"
     return told, "", growth, row["wall"] <= 600 and row["memory"] <= 8192 and costs[-1] <= 1.5 * costs[0]
 
@@ -189,6 +195,7 @@ def _memory(what: str, size: int) -> Callable[[Figures], Answer]:
 
 _GOALS: tuple[tuple[str, str, Callable[[Figures], Answer]], ...] = (
     ("launch, shell jobs, all recorded, on tmpfs", "≥ 1.3 × the fastest of make, ninja, xargs", _launch),
+    ("recording, as a part of launching", "≤ 10 %", _recording),
     ("launch, `call` jobs", "≥ 4 × Parsl HTEX, no-op, once started", _calls),
     ("launch with a batch profile over ssh", "≥ 0.7 × the bare agents", _blocks("ssh")),
     ("launch with a batch profile over mpiexec", "≥ 0.7 × the bare agents", _blocks("mpiexec")),

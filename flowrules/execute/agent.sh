@@ -75,7 +75,6 @@ fr_settle() { # tells of the attempt in lane $1 if the shell of the lane was kil
   local pid=${fr_pids[$1]-}
   [[ $pid && ! -d /proc/$pid ]] || return 0
   fr_pids[$1]=
-  wait "$pid" 2>/dev/null || :
   (fr_gone "$1") & # the log of the node may hang, and this process must not
   fr_tasks[$1]=
 }
@@ -104,6 +103,7 @@ fr_begin() { # LANE TASK run|file WORDS
     fr_pipes[$1]=$fd
     (fr_lane "$1") <&"$fd" &
     fr_pids[$1]=$!
+    disown "$!" # else its end is talked about
   fi
   printf '%04d%s' "${#text}" "$text" >&"$fd"
 }

@@ -16,7 +16,7 @@ from flowrules.execute import agentlines, launchers
 from flowrules.execute.feeder import Feeder
 from flowrules.execute.guard import Guard, start_guard
 from flowrules.execute.lanes import Lanes
-from flowrules.execute.launchers import Flavour, message
+from flowrules.execute.launchers import Flavour
 from flowrules.execute.link import Link
 from flowrules.execute.mpirun import installed_flavour
 from flowrules.execute.processes import ATTEMPT, RUN, chained
@@ -166,21 +166,20 @@ class Agents:
                 file.write(words + "\n")
             how, words = "file", launchers.quoted(path)
         lane = there.lanes.take(launchers.ranges(cpus))
-        data = message(f"{how} {lane} {task} {words}")
+        there.link.send(f"{how} {lane} {task} {words}")
         there.tasks[task], self._where[task], there.reaped = lane, there, False
-        there.link.send(data)
 
     def kill(self, task: str) -> None:
         """End an attempt: TERM, KILL after the grace, and a search for what hid. Nothing if it has ended."""
         node = self._where.get(task)
         if node is not None and node.link is not None:
-            node.link.send(message(f"kill {task}"))
+            node.link.send(f"kill {task}")
 
     def sweep(self, node: str, task: str) -> None:
         """End what is left on a node of an attempt that ended on another: ranks that outlived their launcher."""
         link = self._nodes[node].link
         if link is not None:
-            link.send(f"sweep {task}\n".encode("ascii"))
+            link.send(f"sweep {task}")
 
     def restart(self, node: str) -> None:
         """Start the agent of a lost node anew. Its `NodeReady` proves that nothing of the earlier one lives there."""
@@ -230,7 +229,7 @@ class Agents:
         for node in self._nodes.values():
             node.leaving = True
             if node.link is not None and node.ready:
-                node.link.send(message(f"bye {round(grace * 1e6)}"))
+                node.link.send(f"bye {round(grace * 1e6)}")
             else:
                 self._drop(node)
         end = time.monotonic() + grace + _HARD

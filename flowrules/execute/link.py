@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from flowrules.execute.feeder import Feeder
+from flowrules.execute.launchers import message
 from flowrules.execute.processes import signal_group
 from flowrules.execute.reactor import Reactor
 
@@ -70,9 +71,13 @@ class Link:
             reactor.add(fd, lambda stream=stream: self._read(stream))  # type: ignore[misc]
         feeder.add(self._in, first)
 
-    def send(self, data: bytes) -> None:
-        """Write to the far end, without waiting for it."""
-        self._feeder.send(self._in, data)
+    def send(self, text: str) -> None:
+        """Write a message to the agent at the far end, without waiting for it.
+
+        Raises:
+            ValueError: it is longer than a message can be.
+        """
+        self._feeder.send(self._in, message(text))
 
     def drop(self) -> int:
         """Kill the launcher and close its streams; returns its exit status, negative for a signal.
