@@ -246,8 +246,7 @@ class Runner:
             work = self._works.get(event.task)
             if work is not None and work.begun is not None:
                 work.until, work.ended = now + self._spec.latency_wait, now
-                for node in work.slot.nodes[1:]:
-                    self._agents.sweep(node, event.task)
+                self._sweep(work)
                 if event.exit == -signal.SIGKILL and event.task in self._nodes.orphans:
                     work.unwanted = work.unwanted or "lost"
                 self._nodes.forget(work)
@@ -304,10 +303,16 @@ class Runner:
     def _give(self, work: Work, why: str, now: float) -> None:
         """An attempt that ran, or was about to, goes back: nothing of it is left."""
         if work.begun is not None:
+            self._sweep(work)
             self._bench.discard(work)
         self._forget(work, now)
         self._block.write(say.Given((work.task.name,), why))
         self._do(self._desk.withdrawn(now, work.task.name))
+
+    def _sweep(self, work: Work) -> None:
+        """End ranks on other nodes that outlived their launcher; nothing starts there before."""
+        for node in work.slot.nodes[1:]:
+            self._agents.sweep(node, work.task.name)
 
     def _forget(self, work: Work, now: float) -> None:
         del self._works[work.task.name]
