@@ -6,6 +6,8 @@
 
 fr_nap() { sleep "$1"; } # a signal as its time is up makes a `read` wait for ever before bash 5.2, and nobody asks again here
 
+fr_unheard() { trap '' USR1; } # it comes again and again, and bash may wait for ever for a `sleep` that it meets
+
 fr_here() { # what all on a node need
   local name
   printf 'begun\n' # so that who sent it knows
