@@ -102,7 +102,7 @@ def idle(env: dict[str, str]) -> list[str]:
     return run(env, "sinfo", "--noheader", "--Node", "--format=%T").split()
 
 
-def wait(true, folder: Path, limit: float = 60.0) -> None:
+def wait(true, folder: Path, limit: float = 120.0) -> None:
     end = time.monotonic() + limit
     while not true():
         said = "".join(f"{p.name}: {p.read_text(errors='replace')[-800:]}\n" for p in folder.glob("*.out"))
