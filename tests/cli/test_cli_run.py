@@ -161,7 +161,7 @@ def test_statuses_of_failed_and_held_runs(desk) -> None:
     assert desk.process("clean", "--all", "--yes").returncode == 0
     assert desk.process("unlock").returncode == 3
     desk.write("go", "")
-    assert first.wait(30) == 1
+    assert first.wait(120) == 1
 
 
 def test_status_of_an_interrupted_run(desk) -> None:
