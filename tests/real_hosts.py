@@ -105,7 +105,7 @@ class Hosts:
             stderr=log,
         )
         log.close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while subprocess.run([str(self.ssh), name, "true"], capture_output=True).returncode:
             assert time.monotonic() < end, (self.folder / f"log.{name}").read_text()
             time.sleep(0.05)

@@ -81,7 +81,7 @@ def slurm(folder: Path) -> Iterator[Path]:
         start("slurmd", "-D", "-N", "n2", "-f", str(conf))
         wait(lambda: idle(env) == ["idle", "idle"], folder)
         yield conf
-        subprocess.run(["scancel", "--user=root"], env=env, capture_output=True, timeout=20)
+        subprocess.run(["scancel", "--user=root"], env=env, capture_output=True, timeout=120)
         wait(lambda: not run(env, "squeue", "--noheader"), folder)
     finally:
         for process in reversed(started):
@@ -95,14 +95,14 @@ def slurm(folder: Path) -> Iterator[Path]:
 
 
 def run(env: dict[str, str], *argv: str) -> str:
-    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30).stdout.strip()
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120).stdout.strip()
 
 
 def idle(env: dict[str, str]) -> list[str]:
     return run(env, "sinfo", "--noheader", "--Node", "--format=%T").split()
 
 
-def wait(true, folder: Path, limit: float = 60.0) -> None:
+def wait(true, folder: Path, limit: float = 120.0) -> None:
     end = time.monotonic() + limit
     while not true():
         said = "".join(f"{p.name}: {p.read_text(errors='replace')[-800:]}\n" for p in folder.glob("*.out"))

@@ -91,7 +91,7 @@ class Desk:
         more.setdefault("capture_output", True)
         more["env"] = {**os.environ, **more.get("env", {})}
         command = [sys.executable, "-m", "flowrules", *args]
-        return subprocess.run(command, cwd=self.path, stdin=subprocess.DEVNULL, timeout=60, check=False, **more)
+        return subprocess.run(command, cwd=self.path, stdin=subprocess.DEVNULL, timeout=240, check=False, **more)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def shell(desk: Desk) -> Callable[[str], str]:
 
     def run(line: str) -> str:
         env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=240, check=False)
         assert done.stderr == ""
         return done.stdout
 

@@ -161,7 +161,7 @@ def test_statuses_of_failed_and_held_runs(desk) -> None:
     assert desk.process("clean", "--all", "--yes").returncode == 0
     assert desk.process("unlock").returncode == 3
     desk.write("go", "")
-    assert first.wait(30) == 1
+    assert first.wait(120) == 1
 
 
 def test_status_of_an_interrupted_run(desk) -> None:
@@ -170,7 +170,7 @@ def test_status_of_an_interrupted_run(desk) -> None:
     while not desk.exists("started"):
         time.sleep(0.01)
     driver.send_signal(signal.SIGINT)
-    said, _ = driver.communicate(timeout=30)
+    said, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130
     assert "stopping: 1 running job will end" in said
 

@@ -38,7 +38,7 @@ class Box:
         """The program with arguments."""
         return [sys.executable, "-m", "flowrules", *args]
 
-    def run(self, *args: str, timeout: float = 120, env: dict[str, str] | None = None, **more):
+    def run(self, *args: str, timeout: float = 300, env: dict[str, str] | None = None, **more):
         """Run the program; gives what `subprocess.run` gives, with output and error as text."""
         return subprocess.run(
             self.command(*args),

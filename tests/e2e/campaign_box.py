@@ -14,7 +14,7 @@ from pathlib import Path
 
 from box import Box
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 MACHINE = """
 scheduler: pbs

@@ -14,8 +14,8 @@ from flowrules.model.packing import Span
 from flowrules.model.profile import BlockShape, NodeShape
 from flowrules.schedule.packing import pack
 
-JOBS = {"a": (2, 300), "b": (1, 180), "c": (1, 240), "d": (3, 120), "e": (1, 60), "f": (2, 150), "g": (1, 360)}
-"""Nodes and declared seconds of each."""
+JOBS = {"a": (2, 30), "b": (1, 18), "c": (1, 24), "d": (3, 12), "e": (1, 6), "f": (2, 15), "g": (1, 36)}
+"""Nodes and declared minutes of each, a walltime that none comes near to."""
 
 FLOWFILE = """
     let JOBS = config.jobs
@@ -27,7 +27,7 @@ FLOWFILE = """
 
     rule run:
         output: "out/{job}"
-        resources: nodes=JOBS[wildcards.job][0], walltime=JOBS[wildcards.job][1] * 1s
+        resources: nodes=JOBS[wildcards.job][0], walltime=JOBS[wildcards.job][1] * 1min
         shell: '''
             touch seen/{job}.started
             for event in $(cat before/{job}); do
@@ -42,15 +42,15 @@ PROFILE = """
 scheduler: pbs
 launcher: ssh
 node: {cpus: 2}
-blocks: {nodes: 3, walltime: 1h, max: 1}
+blocks: {nodes: 3, walltime: 10h, max: 1}
 """
 
 
 def predicted() -> dict[str, Span]:
     """When each job starts and ends, in expected seconds."""
     names = list(JOBS)
-    jobs = [SchedJob(n, need=Need(nodes=JOBS[name][0]), expected=JOBS[name][1]) for n, name in enumerate(names)]
-    (block,) = pack(jobs, NodeShape(2), BlockShape(3, 3600.0)).blocks
+    jobs = [SchedJob(n, need=Need(nodes=JOBS[name][0]), expected=60.0 * JOBS[name][1]) for n, name in enumerate(names)]
+    (block,) = pack(jobs, NodeShape(2), BlockShape(3, 36000.0)).blocks
     return {names[span.job]: span for span in block.spans}
 
 

@@ -71,7 +71,7 @@ class Plain(Box):
         return said
 
     def until(self, seen: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while not seen():
             assert time.monotonic() < deadline, self.read("said")
             time.sleep(0.05)

@@ -301,7 +301,7 @@ def test_interrupt(tmp_path: Path, kill: bool) -> None:
     time.sleep(0.2)
     if kill:
         driver.send_signal(signal.SIGINT)
-    said, _ = driver.communicate(timeout=30)
+    said, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130, said
     assert box.exists("a") is not kill
     assert not box.exists("b")
@@ -319,7 +319,7 @@ def test_under_nohup_a_run_goes_on_when_its_terminal_is_gone(tmp_path: Path) -> 
         time.sleep(0.02)
     driver.send_signal(signal.SIGHUP)
     box.write("go", "")
-    said, _ = driver.communicate(timeout=30)
+    said, _ = driver.communicate(timeout=120)
     assert driver.returncode == 0, said
 
 
@@ -332,7 +332,7 @@ def test_one_driver_at_a_time(tmp_path: Path) -> None:
     assert second.returncode == 3
     assert f"{first.pid}" in second.stderr
     assert box.ok("-n")
-    first.communicate(timeout=30)
+    first.communicate(timeout=120)
     assert first.returncode == 0
 
 

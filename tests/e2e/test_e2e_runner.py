@@ -23,7 +23,7 @@ from flowrules.model.values import Flags
 from flowrules.record.messages import Begin, Closed, Closing, Ended, Given, Granted, Sick, Started
 from flowrules.record.spool import BlockFolder
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 GPU = "CUDA_VISIBLE_DEVICES"
 NODE = NodeShape(4, gpus=(GpuSlot("0", (0, 1)), GpuSlot("1", (2, 3))), gpu_variable=GPU)
 

@@ -47,7 +47,7 @@ def test_how_far_a_run_is_and_a_look_that_stays_current(tmp_path: Path) -> None:
         until(box, {"part": (0, 2, 3), "end": (0, 0, 1)})
         terminal = pexpect.spawn(
             sys.executable, ["-m", "flowrules", "status", "--watch"], cwd=tmp_path, dimensions=(16, 90), encoding="utf-8",
-            timeout=60,
+            timeout=240,
         )  # fmt: skip
         screen = pyte.Screen(90, 16)
         stream = pyte.Stream(screen)
@@ -63,7 +63,7 @@ def test_how_far_a_run_is_and_a_look_that_stays_current(tmp_path: Path) -> None:
     finally:
         for n in range(5):
             box.write(f"go{n}", "")
-        driver.communicate(timeout=60)
+        driver.communicate(timeout=240)
         if terminal is not None:
             terminal.close(force=True)
     assert counts(box) == {"part": (5, 0, 0), "end": (1, 0, 0)}

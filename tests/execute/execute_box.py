@@ -13,7 +13,7 @@ from flowrules.model.rule import CallAction, RunAction, ScriptAction, ShellActio
 from flowrules.span import Source, Span
 
 SPAN = Span(Source("Flowfile", ""), 0, 0)
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def items(*paths: object, **named: object) -> dict[str, object]:

@@ -18,7 +18,7 @@ from flowrules.model.agent import AgentEvent, NodeLost, NodeReady, TaskEnded
 from flowrules.model.block import BlockSpec
 from flowrules.model.profile import NodeShape
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 RUNNER = """
 import json, sys, time

@@ -28,7 +28,7 @@ QUEUES = (
 PROFILE = Profile("test", "/", scheduler="pbs", node=NODE, blocks=BlockShape(1, 60.0), queues=QUEUES)
 
 
-def until(true, what: str, limit: float = 20.0):
+def until(true, what: str, limit: float = 90.0):
     end = time.monotonic() + limit
     while not (answer := true()):
         assert time.monotonic() < end, f"{what} did not happen in {limit}s"

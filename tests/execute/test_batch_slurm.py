@@ -244,7 +244,7 @@ def slurm(cluster, tmp_path, monkeypatch) -> Slurm:
 
 
 def until(slurm: Slurm, id: str, state: BatchState) -> BatchStatus:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 150
     while (found := slurm.status([id]).get(id)) is None or found.state is not state:
         assert time.monotonic() < end, f"{id} is {found}, not {state}"
         time.sleep(0.1)

@@ -114,6 +114,15 @@ def test_states_and_rules_are_filtered(dag):
     dag.shows("[role=treeitem] .count", ["6", "6", "1", "1"])
 
 
+def test_a_click_may_take_its_time(dag):
+    box = dag.locator("[role=treeitem]", has_text="trim").locator("[data-do=check]").bounding_box()
+    dag.mouse.move(box["x"] + 5, box["y"] + 5)
+    dag.mouse.down()
+    dag.evaluate("new Promise((ready) => requestAnimationFrame(() => requestAnimationFrame(ready)))")
+    dag.mouse.up()
+    dag.shows("[role=treeitem] .count", ["0 / 6", "6 / 6", "1 / 1", "1 / 1"])
+
+
 def test_everything_works_by_keyboard(dag):
     dag.locator("#graph").focus()
     dag.keyboard.press("ArrowDown")

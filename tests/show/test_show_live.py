@@ -168,7 +168,7 @@ def in_terminal(columns=80, rows=20, stop=-1, **env):
         env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1", **env},
         dimensions=(rows, columns),
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -15,8 +15,6 @@ class List {
     new ResizeObserver(this.render).observe(root);
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("click", (event) => this.click(event));
-    root.addEventListener("focus", this.render);
-    root.addEventListener("blur", this.render);
     this.refresh();
   }
 
@@ -74,7 +72,7 @@ class List {
     made.setAttribute("aria-selected", String(Boolean(selected)));
     made.setAttribute("aria-posinset", at + 1);
     made.setAttribute("aria-setsize", this.rows.length);
-    if (at === this.active && document.activeElement === this.root) made.classList.add("active");
+    if (at === this.active) made.classList.add("active"); // seen while the list has the focus
     return made;
   }
 
@@ -127,6 +125,7 @@ class List {
     if (!item) return;
     const at = Number(item.dataset.at), row = this.rows[at];
     this.active = at;
+    this.render(); // not when the button goes down: a row that was replaced by the time it goes up is not clicked
     if (row.left !== undefined) return;
     const what = event.target.closest("[data-do]");
     if (what && what.dataset.do === "check") this.check(row);
