@@ -34,6 +34,7 @@ FLOWFILE = """
                 until [[ -e seen/$event ]]; do sleep 0.02; done
             done
             echo $FLOWRULES_NODES > {output}
+            sleep 1  # those it waited for have said that they end, and are now seen to have ended
             touch seen/{job}.ended
         '''
 """
