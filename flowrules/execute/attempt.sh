@@ -105,7 +105,7 @@ fr_group_lives() { # whether group $1 has a process that is not dead; zombies th
   return 1
 }
 
-fr_heed() { # the trap: whoever waits for the attempt is to look at what it is asked
+fr_poked() { # the trap: whoever waits for the attempt is to look at what it is asked
   fr_told=1
   [[ ! $fr_over ]] || fr_forget
 }
@@ -231,7 +231,7 @@ fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do t
   done
 }
 
-fr_await() { # fr_status: how process $1 ended; a wait that fr_heed cut short (128 + USR1) is taken up again
+fr_await() { # fr_status: how process $1 ended; a wait that fr_poked cut short (128 + USR1) is taken up again
   fr_told=1 # perhaps it was asked before this process listened
   while :; do
     [[ ! $fr_told ]] || fr_stop # asked right after this, it hears when asked again
