@@ -110,7 +110,7 @@ fr_begin() { # LANE TASK run|file WORDS
 
 fr_lane() { # LANE; the life of its shell
   local fd size text words
-  trap fr_heed USR1
+  trap fr_poked USR1
   trap - INT QUIT # ignored in what a shell starts in the background; after a `read -t` the jobs would have it so too
   for fd in "${fr_pipes[@]}" 4 7; do exec {fd}>&-; done
   while IFS= read -r -N 4 size && IFS= read -r -N "$((10#$size))" text; do

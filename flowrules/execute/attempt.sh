@@ -105,7 +105,7 @@ fr_group_lives() { # whether group $1 has a process that is not dead; zombies th
   return 1
 }
 
-fr_heed() { # the trap: whoever waits for the attempt is to look at what it is asked
+fr_poked() { # the trap: whoever waits for the attempt is to look at what it is asked
   fr_told=1
   [[ ! $fr_over ]] || fr_forget
 }
@@ -175,7 +175,6 @@ fr_attempt() { # fr_attempt LANE TASK run|file WORDS: an attempt from its start 
     exec 6>&-
     fr_await "$fr_job"
     status=$fr_status
-    fr_unheard
   fi
   fr_now
   ended=$fr_t
@@ -232,17 +231,15 @@ fr_make_room() { # ends idle warm workers that hold GPUs of this job; calls do t
   done
 }
 
-fr_await() { # fr_status: how process $1 ended; a wait that USR1 cut short (138) while it lives is taken up again
+fr_await() { # fr_status: how process $1 ended; a wait that fr_poked cut short (128 + USR1) is taken up again
+  fr_told=1 # perhaps it was asked before this process listened
   while :; do
-    fr_stop # perhaps it was asked before this process listened; asked right after this, it hears when asked again
+    [[ ! $fr_told ]] || fr_stop # asked right after this, it hears when asked again
     wait "$1"
     fr_status=$?
-    # bash does not always run the trap (fr_heed) before it goes on here
-    [[ $fr_status == 138 ]] && kill -0 "$1" || return
+    [[ $fr_told && $fr_status == 138 ]] || return
   done 2>/dev/null
 }
-
-fr_unheard() { :; } # the job's first process has ended: from here on it is looked for what is asked
 
 fr_before=0 # what children of this process had used before the attempt
 
@@ -281,7 +278,7 @@ fr_clean() { # after the first process of a job has ended: what it left
       flags=left
     fi
     fr_nap 0.02
-    fr_stop
+    [[ ! $fr_told ]] || fr_stop
     ((fr_t < until + 5000000)) || break # it hangs in the kernel
   done
   if [[ $fr_limit ]]; then

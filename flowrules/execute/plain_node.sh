@@ -6,8 +6,6 @@
 
 fr_nap() { sleep "$1"; } # a signal as its time is up makes a `read` wait for ever before bash 5.2, and nobody asks again here
 
-fr_unheard() { trap '' USR1; } # it comes again and again, and bash may wait for ever for a `sleep` that it meets
-
 fr_here() { # what all on a node need
   local name
   printf 'begun\n' # so that who sent it knows
@@ -150,7 +148,7 @@ fr_run() { # LIMIT SLOT WORDS: the attempt in a process of its own, which this o
   trap 'fr_unwanted=limit; : >"$fr_dir/l.$fr_task"; fr_ask' USR2 # GNU Parallel has its jobs ignore ALRM
   fr_ask() { [[ -e $fr_dir/k.$fr_task ]] || printf '%s\n' "$fr_grace" >"$fr_dir/k.$fr_task"; }
   fr_make_room() { :; }
-  (trap '' HUP INT TERM USR2; trap fr_heed USR1; fr_attempt "$2" "$fr_task" run "$3") &
+  (trap '' HUP INT TERM USR2; trap fr_poked USR1; fr_attempt "$2" "$fr_task" run "$3") &
   pid=$!
   if ((${1%.*} > 0)); then
     set -m

@@ -7,13 +7,13 @@ fr_prepare() { # descriptor 5 is Parallel's stdin
   [[ $(parallel --version 2>/dev/null) == GNU* ]] || fr_fail "there is no GNU Parallel"
   local name
   {
-    declare -f fr_now fr_nap fr_marks fr_is_task fr_is_ours fr_sweep fr_processes fr_group_lives fr_heed fr_stop fr_forget \
-      fr_words fr_exec fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_bind fr_warm fr_make_room
+    declare -f fr_now fr_nap fr_marks fr_is_task fr_is_ours fr_sweep fr_processes fr_group_lives fr_poked fr_stop \
+      fr_forget fr_words fr_exec fr_attempt fr_await fr_times fr_memory fr_clean fr_report fr_bind fr_warm fr_make_room
     declare -p fr_able
     for name in fr_nonce fr_agent fr_mark fr_grace fr_dir fr_chain fr_epoch fr_guard fr_cpu_list fr_idle; do
       printf '%s=%q\n' "$name" "${!name}"
     done
-    printf '%s\n' 'fr_here= fr_before=0 fr_over=1' 'trap fr_heed USR1' \
+    printf '%s\n' 'fr_here= fr_before=0 fr_over=1' 'trap fr_poked USR1' \
       'printf "%s %s\n" "$$" "$2" >"$fr_dir/p.$1" # now it can be asked to end' \
       'fr_attempt "$@"' 'printf "done %s\n" "$2" >"$fr_dir/p.$1"'
   } >"$fr_dir/run-one"

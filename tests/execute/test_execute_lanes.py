@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -199,3 +200,16 @@ def test_the_length_of_a_message() -> None:
     assert message("tick") == b"0004tick"
     with pytest.raises(ValueError, match="too long"):
         message("x" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("names", "replaced"),
+    [
+        (["attempt.sh", "agent.sh"], []),
+        (["attempt.sh", "plain_node.sh", "plain.sh"], ["fr_nap", "fr_report"]),
+    ],
+)
+def test_texts_that_are_put_together_replace_only_what_is_meant(names: list[str], replaced: list[str]) -> None:
+    texts = [files("flowrules.execute").joinpath(name).read_text("utf-8") for name in names]
+    made = re.findall(r"^(fr_\w+)\(\)", "\n".join(texts), re.MULTILINE)
+    assert sorted({name for name in made if made.count(name) > 1}) == replaced
