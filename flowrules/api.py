@@ -174,7 +174,7 @@ class PlannedWorkflow:
         from flowrules.show.output import Output
 
         if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
-            raise UsageError(f"`jobs` is a whole number from 1, not `{jobs!r}`")
+            raise UsageError(f"`jobs` is a whole number from 1 on, not `{jobs!r}`")
         run = RunSettings(cores=jobs, keep_going=keep_going, retries=retries)
         request = Request(self._targets, run=run, batch=_batch(profile, settings or {}, launcher, sandbox, jobs))
         observer = observer_for(Output.of(sys.stderr), "text", verbose=False, quiet=quiet, commands=False)

@@ -1,4 +1,4 @@
-"""Finds the grammar and the profiles: packed into the package in a wheel, beside it in a checkout."""
+"""Finds the grammar and the profiles, packed into the package in a wheel, beside it in a checkout; and explanations."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def tables_text() -> str:
 def profiles_folder() -> str:
     """The folder of the profiles that come with the program."""
     return _folder("profiles")
+
+
+def explanations_text(section: str) -> str:
+    """What is said of the codes of a section, in Markdown; `flowrules.show.explain` reads it."""
+    return _read(os.path.join(_PACKAGE, "explained", f"{section}.md"))
 
 
 def _read(path: str) -> str:

@@ -32,7 +32,7 @@ def clean(source: Source, targets: Sequence[str], output: Output, *, only_temp: 
         for path in going:
             output.line(escape(path))
         size = sum(stamp.size for path in going if (stamp := disk.stat(path)) is not None)
-        output.line(f"{counted(len(going), 'file')} would be deleted ({human_size(size)}); add --yes to do it")
+        output.line(f"{counted(len(going), 'file')} would be deleted ({human_size(size)}); add `--yes` to do it")
         return 0
     with acquire(".", Owner.here(command="flowrules clean"), tell=output.line):
         failed = 0

@@ -7,7 +7,7 @@ from flowrules.app.settings import Source
 from flowrules.load.lint import lint_workflow
 from flowrules.load.lower import load_with_text
 from flowrules.show.output import Output
-from flowrules.show.problems import render_json, render_text, summary_line
+from flowrules.show.problems import pointer, render_json, render_text, summary_line
 
 
 def lint(source: Source, output: Output, form: str) -> int:
@@ -25,6 +25,8 @@ def lint(source: Source, output: Output, form: str) -> int:
         output.line(render_text(found, color=output.color, width=output.columns))
         output.line()
         output.line(summary_line(found))
+        if output.terminal:
+            output.line(pointer(found, output.color))
     else:
         output.line("no mistakes, no risky habits")
     return 1 if found else 0

@@ -41,6 +41,7 @@ from flowrules.record.owner import Owner
 from flowrules.record.store import Store
 from flowrules.schedule.core import Scheduler
 from flowrules.show.output import Output
+from flowrules.show.text import counted
 from flowrules.version import __version__
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _take_over(lock: HeldLock, observer: Observer, *, to_blocks: bool) -> None:
     killed = sweep(lock.previous.run)
     observer.message(
         f"the last run (process {lock.previous.pid} on {lock.previous.host}) did not end in order; "
-        + (f"ended {killed} processes it left; " if killed else "")
+        + (f"ended {counted(killed, 'process', 'processes')} it left; " if killed else "")
         + ("what its blocks did is collected" if to_blocks else "jobs it did not finish run again")
     )
 

@@ -20,7 +20,7 @@ from flowrules.record.blockfiles import block_path
 from flowrules.record.store import Store
 from flowrules.show.output import Output
 from flowrules.show.packing import packing_lines
-from flowrules.show.text import escape
+from flowrules.show.text import counted, escape
 
 if TYPE_CHECKING:
     from flowrules.model.block import BlockSpec, Task
@@ -59,7 +59,7 @@ def write_scripts(source: Source, request: Request, output: Output, folder: str)
         yard = _Yard(profile, request, output, folder)
         given = Handing(planned, request, profile, request.batch.max_jobs, TaskMaker(workshop, 0), yard, OVERHEAD).run()
         for why, count in given.left.items():
-            output.line(f"left to `flowrules`: {count:,} job{'s' if count > 1 else ''} {why}")
+            output.line(f"left to `flowrules`: {counted(count, 'job')} {why}")
         return 1 if given.refused else 0
     directory = os.getcwd()
     for number, block in enumerate(shown, 1):

@@ -45,6 +45,15 @@ def complete_launchers(ctx: click.Context, param: click.Parameter, incomplete: s
     return [CompletionItem(name) for name in LAUNCHERS if name.startswith(incomplete)]
 
 
+def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Codes of diagnostics, with their titles."""
+    from click.shell_completion import CompletionItem
+
+    from flowrules.codes import CODES
+
+    return [CompletionItem(code, help=title) for code, title in CODES.items() if code.startswith(incomplete.upper())]
+
+
 def _offer(ctx: click.Context, incomplete: str, *, whole: bool) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

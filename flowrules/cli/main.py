@@ -28,6 +28,7 @@ COMMANDS = {
     "why": ("look", "Explain why a file will be, was, or was not made."),
     "failures": ("look", "Show which jobs failed, grouped by how, and what to do."),
     "report": ("report", "Write one HTML page of what ran: results, failures, use, cost."),
+    "explain": ("explain", "Explain the code of a message, with an example."),
     "lint": ("edit", "Report mistakes and risky habits in a Flowfile."),
     "fmt": ("edit", "Lay out Flowfiles in the one style."),
     "init": ("edit", "Begin a new workflow in this folder."),
@@ -177,7 +178,7 @@ def _show_bug(error: Exception, written: Written) -> None:
 
     traceback.print_exception(error)
     text = f"this is a bug in flowrules {__version__}: {type(error).__name__}: {error}"
-    show_error(FlowrulesError(text, "please report it with the lines above"), written)
+    show_error(FlowrulesError(text, "report it with the lines above: it is no mistake of yours"), written)
 
 
 def _open_streams() -> None:

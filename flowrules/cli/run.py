@@ -311,7 +311,7 @@ def _set_threads(texts: tuple[str, ...]) -> dict[str, int]:
     result = {}
     for rule, text in key_values(texts, "--set-threads", "align=8"):
         if not text.isdigit() or int(text) < 1:
-            raise UsageError(f"`--set-threads {rule}={text}`: threads are a whole number from 1")
+            raise UsageError(f"`--set-threads {rule}={text}`: threads are a whole number from 1 on")
         result[rule] = int(text)
     return result
 

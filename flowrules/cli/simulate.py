@@ -97,7 +97,7 @@ def _listed(text: str | None) -> list[str]:
 
 def _nodes(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise UsageError(f"`--nodes {text}`: nodes are whole numbers from 1", "write it like `--nodes 1,2,4`")
+        raise UsageError(f"`--nodes {text}`: nodes are whole numbers from 1 on", "write it like `--nodes 1,2,4`")
     return int(text)
 
 

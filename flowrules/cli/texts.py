@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import click
 
-from flowrules.errors import FlowrulesError
+from flowrules.errors import FlowfileError, FlowrulesError
 from flowrules.show.output import Output
 
 
@@ -74,8 +74,11 @@ class Helped(click.Command):
 
 
 def show_error(error: FlowrulesError, written: Written) -> None:
-    """An error with its place, hint and chain; as JSON lines on standard output where the call asked for JSON."""
-    from flowrules.show.problems import render_error, render_error_json
+    """An error with its place, hint and chain; as JSON lines on standard output where the call asked for JSON.
+
+    A person at a terminal is also told where more is said about it.
+    """
+    from flowrules.show.problems import pointer, render_error, render_error_json
 
     if written.wants_json:
         out = written.outputs[0] if written.outputs else Output.of(sys.stdout)
@@ -83,5 +86,7 @@ def show_error(error: FlowrulesError, written: Written) -> None:
         return
     err = Output.of(sys.stderr)
     err.text(render_error(error, color=err.color, width=err.columns))
+    if err.terminal and isinstance(error, FlowfileError):
+        err.text(pointer(error.diagnostics, err.color))
     for out in written.outputs:
         out.keep(render_error(error, width=err.columns) + "\n")

@@ -18,7 +18,7 @@ fr_up() { # fr_up: seconds of a clock that nobody sets
 }
 
 # A pipe that never speaks: sleeps without starting a process. A trap that comes meanwhile may not use `read`, as that takes
-# the time limit off this one for ever (bash 5.2). So traps set a word, and what naps in a loop looks at it.
+# the time limit off this one for ever. So traps set a word, and what naps in a loop looks at it.
 fr_nap() { read -r -t "$1" -u "$fr_idle" _ || :; }
 
 fr_marks() { # what process $1 was started with: fr_b, fr_a, fr_j; false where its environment does not hold text $2

@@ -264,7 +264,7 @@ class _Patience:
         while self._clock() - silent_since < silence:
             self._tell(
                 f"the last flowrules in this directory did not end in order: {describe(owner)}; "
-                f"listening for {silence:.0f} s whether it lives (`flowrules unlock` skips this)"
+                f"listening for {silence:.0f}s whether it lives (`flowrules unlock` skips this)"
             )
             self._sleep(min(1.0, silence / 10))
             _, ended, grown = read_owner(place)

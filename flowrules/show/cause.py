@@ -72,7 +72,7 @@ _SIGNS: Final = (
         r"error while loading shared libraries: ([^:\s]+)",
         "library",
         "the shared library `{1}` was not found",
-        "load its module in `worker_init` of the profile, or set LD_LIBRARY_PATH there",
+        "load its module in `worker_init` of the profile, or set `LD_LIBRARY_PATH` there",
     ),
     _sign(
         r"Read-only file system",
@@ -96,7 +96,7 @@ _SIGNS: Final = (
         r"[Rr]esource temporarily unavailable|fork: retry|can't start new thread",
         "limits",
         "no more processes or threads could be started",
-        "lower the number of threads (OMP_NUM_THREADS), or raise `ulimit -u`",
+        "lower the number of threads (`OMP_NUM_THREADS`), or raise `ulimit -u`",
     ),
     _sign(
         r"(?:^|[\s:'\"`])([^\s:'\"`]+)['\"`]?: No such file or directory$|No such file or directory: '([^']+)'",
@@ -109,9 +109,9 @@ _SIGNS: Final = (
 
 _TOLD: Final = (
     (
-        re.compile(r"it was stopped after its walltime of ([\d.]+) s"),
+        re.compile(r"it was stopped after its walltime of ([\d.]+)s"),
         "walltime",
-        "it took longer than its walltime of {1} s",
+        "it took longer than its walltime of {1}s",
         "raise `walltime` of rule `{rule}`",
     ),
     (
@@ -138,7 +138,7 @@ _SIGNALS: Final = {
     signal.SIGSEGV: ("crash", "it crashed: an access to memory that is not its own", "run it by hand under a debugger"),
     signal.SIGBUS: (
         "crash",
-        "it crashed on a memory access: often a file that was cut short, or a full /dev/shm",
+        "it crashed on a memory access: often a file that was cut short, or a full `/dev/shm`",
         "look at `df -h /dev/shm` on the node",
     ),
     signal.SIGFPE: ("crash", "it crashed: an arithmetic error, such as a division by zero", ""),
@@ -147,7 +147,7 @@ _SIGNALS: Final = {
         "it crashed: an instruction that the processor of the node does not know",
         "build the program for the nodes, not for the login node",
     ),
-    signal.SIGABRT: ("crash", "it ended itself by abort(), mostly after a failed check", "its log says which"),
+    signal.SIGABRT: ("crash", "it ended itself by `abort()`, mostly after a failed check", "its log says which"),
     signal.SIGXCPU: ("limits", "its limit of CPU time was reached", "raise `ulimit -t`"),
     signal.SIGXFSZ: ("limits", "a file reached its largest size allowed", "raise `ulimit -f`"),
     signal.SIGPIPE: ("pipe", "it wrote into a pipe that nobody read any more", "mostly a `… | head`: read all of it"),

@@ -15,6 +15,9 @@ TAB: Final = 4
 WIDTH: Final = 160
 """Columns of a shown source line where nobody says how wide the output is."""
 
+POINTED: Final = 3
+"""Codes that are named as a call to `explain`."""
+
 CHAIN: Final = 8
 """Links of a chain that are shown; the middle of a longer one is counted."""
 
@@ -52,6 +55,12 @@ def render_error_json(error: FlowrulesError) -> str:
     if isinstance(error, FlowfileError):
         return render_json(error.diagnostics)
     return json_line({**problem_object(Diagnostic("", error.message, hint=error.hint)), "code": None})
+
+
+def pointer(diagnostics: Iterable[Diagnostic], color: bool = False) -> str:
+    """Where more is said of the first few kinds of mistakes; "" where there are none."""
+    codes = dict.fromkeys(d.code for d in diagnostics if d.code)
+    return paint(f"for more: flowrules explain {' '.join(list(codes)[:POINTED])}", "dim", color) if codes else ""
 
 
 def summary_line(diagnostics: Iterable[Diagnostic]) -> str:

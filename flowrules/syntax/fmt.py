@@ -43,7 +43,12 @@ def format_module(source: Source) -> str:
     text = _Formatter(source).text()
     again, mistakes = read_module(Source(source.name, text, source.folder))
     if mistakes or not trees_equal(module, again) or len(module.comments) != len(again.comments):
-        raise fail("F021", "laid out, this would mean something else", Span(source, 0, 0), "please report this file")
+        raise fail(
+            "F021",
+            "laid out, this would mean something else",
+            Span(source, 0, 0),
+            "report this file: it is a mistake of the program",
+        )
     return text
 
 

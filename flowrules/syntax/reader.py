@@ -53,7 +53,7 @@ def _line_ends(text: str) -> str:
 
 
 def _too_large(source: Source, size: int) -> FlowfileError:
-    message = f"`{source.name}` has {size:,} bytes, more than the {MAX_BYTES // 2**20} MiB that a Flowfile may have"
+    message = f"`{source.name}` has {size:,} bytes, more than the {MAX_BYTES // 2**20}MiB that a Flowfile may have"
     return fail("F001", message, Span(source, 0, 0), "split it with `include`, or read data with `table` or `yaml`")
 
 

@@ -124,7 +124,7 @@ def test_clean(desk) -> None:
     desk.write("Flowfile", TEMP)
     desk.ok("-q")
     desk.write("mid.txt", "again\n")
-    assert desk.ok("clean", "--temp") == "mid.txt\n1 file would be deleted (6B); add --yes to do it\n"
+    assert desk.ok("clean", "--temp") == "mid.txt\n1 file would be deleted (6B); add `--yes` to do it\n"
     assert desk.exists("mid.txt")
     assert desk.ok("clean", "--temp", "--yes") == "deleted 1 file\n"
     assert desk.ok("clean", "--temp") == "nothing to delete\n"
@@ -174,6 +174,7 @@ def test_what_is_completed(desk) -> None:
     assert completed(["dag", "--level"], "") == ["jobs", "rules", "files"]
     assert completed(["-s"], "F") == completed(["--configfile"], "F") == completed(["fmt"], "F") == ["FILES"]
     assert completed(["completion"], "b") == ["bash"]
+    assert completed(["explain"], "f60") == completed(["explain", "W233"], "F60") == ["F601", "F602"]
     assert completed(["--profile"], "p") == ["pbs", "perlmutter", "polaris"]
     assert completed(["--profile"], "./") == ["FILES"]
     assert completed(["--launcher"], "") == ["local", "ssh", "mpiexec", "srun", "parallel"]

@@ -75,7 +75,7 @@ CASES = [
         "error: `--resources licences` has no `=`\n   hint: write it like `--resources licences=4`\n",
     ),
     ("-n --set-threads cpy=2", "error: `--set-threads`: there is no rule `cpy`\n   hint: did you mean `copy`?\n"),
-    ("-n --set-threads copy=0", "error: `--set-threads copy=0`: threads are a whole number from 1\n"),
+    ("-n --set-threads copy=0", "error: `--set-threads copy=0`: threads are a whole number from 1 on\n"),
     (
         "-n --set-resources mem=1GB",
         "error: `--set-resources mem=1GB` names no rule\n   hint: write it like `--set-resources align:mem=16GB`\n",
@@ -171,7 +171,7 @@ def test_a_bug_is_told_as_one(desk, monkeypatch) -> None:
     said = desk.call("-n")
     assert said.status == 70
     assert "Traceback" in said.err
-    assert said.err.endswith("RuntimeError: oh\n   hint: please report it with the lines above\n")
+    assert said.err.endswith("RuntimeError: oh\n   hint: report it with the lines above: it is no mistake of yours\n")
 
 
 def test_what_the_system_refuses_is_told_without_a_traceback(desk, monkeypatch) -> None:

@@ -84,7 +84,7 @@ QUEUES = MACHINE + "queues: {first: {walltime: 30min}, second: {walltime: 1h}}\n
 def test_a_block_goes_to_a_queue_that_takes_it_today(campaign, fault: str, queue: str, words: str) -> None:
     box = with_fault(campaign(PAIR, machine=QUEUES), fault)
     said = box.campaign("-j", "4")
-    assert words in said and f"for 1 min in queue {queue}" in said
+    assert words in said and f"for 1min in queue {queue}" in said
     box.alone()
 
 

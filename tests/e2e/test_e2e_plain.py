@@ -351,7 +351,7 @@ def test_the_next_run_collects_what_a_submitted_script_did(tmp_path: Path) -> No
         assert time.monotonic() < deadline, "the script does not end"
         time.sleep(0.1)
     box.write("allowed", "")
-    assert "found block b001 of an earlier run: 8 jobs ended there, 1 are still held" in box.ok(*call)
+    assert "found block b001 of an earlier run: 8 jobs ended there, 1 still held" in box.ok(*call)
     assert box.read("table.txt") == "0\n1\n2\n3\n"
     assert sorted(box.read("ran").split("\n")[:-1]) == sorted([*(f"first {n}" for n in range(4)), "first 2"])
     ends = [(record["rule"], record["status"]) for record in box.history()]

@@ -136,6 +136,6 @@ def test_no_rank_outlives_a_job_that_is_stopped(block_of, launcher: str) -> None
     driver = box.driver("-k", "never", "after")
     box.until(lambda: len(called(mark)) == 8, "the ranks do not run")
     assert driver.wait(120) == 1, box.read("said")
-    assert "it was stopped after its walltime of 5 s" in box.read("said")
+    assert "it was stopped after its walltime of 5s" in box.read("said")
     assert len(set(box.read("up").split())) == 2
     box.until(lambda: not called(mark), "ranks are left")

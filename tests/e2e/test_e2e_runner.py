@@ -271,7 +271,7 @@ def test_a_task_over_its_limit_is_killed_and_has_failed(block):
     b.start()
     b.until(lambda: b.ends)
     record = b.ends["1J1.1"].record
-    assert record.status == "failed" and record.error.startswith("it was stopped after its walltime of 1 s")
+    assert record.status == "failed" and record.error.startswith("it was stopped after its walltime of 1s")
     assert not (b.path / "a").exists()
 
 

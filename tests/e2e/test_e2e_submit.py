@@ -64,7 +64,7 @@ def test_all_that_can_is_done_without_a_driver(tmp_path: Path) -> None:
     assert [block["ended"] for block in finished(box)] == [4, 4]
     assert ran(box) == EACH
     said = box.ok(*CALL)
-    assert "found 2 blocks of an earlier run: 8 jobs ended there, 0 are still held" in said
+    assert "found 2 blocks of an earlier run: 8 jobs ended there, 0 still held" in said
     assert box.read("table.txt") == "0\n1\n2\n3\n"
     assert ran(box) == EACH
     inputs = {attempt["wildcards"]["n"]: attempt["inputs"] for attempt in box.history("second")}

@@ -49,7 +49,7 @@ def test_status_rule_and_what_the_program_says_part_them() -> None:
 
 
 def test_stopped_jobs_are_alike_whatever_they_said_last() -> None:
-    told = "it was stopped after its walltime of 60 s"
+    told = "it was stopped after its walltime of 60s"
     assert len(alike([failure("step 3 of x", -15, told), failure("writing y", -9, told)])) == 1
 
 

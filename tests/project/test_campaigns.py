@@ -50,6 +50,6 @@ def test_the_campaign(folder: Path) -> None:
     text = (folder / "Flowfile").read_text(encoding="utf-8").replace("sleep 3", "true")
     (folder / "Flowfile").write_text(text, encoding="utf-8")
     said = flowrules(folder, "--profile", "polaris", "--sandbox", "-j", "8")
-    assert "block b001 submitted as 1.sandbox: 2 nodes for 37 min in queue debug" in said
+    assert "block b001 submitted as 1.sandbox: 2 nodes for 37min in queue debug" in said
     assert said.splitlines()[-1].endswith(": 25 jobs")
     assert re.fullmatch(r"(seed \d+ on GPU [0-3] of node[12]\n){24}", (folder / "table.txt").read_text())

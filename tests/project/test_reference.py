@@ -113,7 +113,7 @@ def test_codes_page_is_up_to_date():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (REFERENCE / "codes.md").read_text(encoding="utf-8") == module.codes_page(), "run `make docs`"
-    assert set(re.findall(r"^\| `(\w\d+)` ", module.codes_page(), re.MULTILINE)) == set(CODES)
+    assert set(re.findall(r"^\| \[`(\w\d+)`\]", module.codes_page(), re.MULTILINE)) == set(CODES)
 
 
 def test_every_code_has_a_title_and_a_use():

@@ -87,6 +87,7 @@ def test_wheel_runs_a_workflow(built, tmp_path):
     assert run([flowrules, "--version"], cwd=work).startswith("flowrules ")
     run([flowrules, "-j", "2"], cwd=work)
     assert (work / "b.txt").read_text(encoding="utf-8") == "hello b\n"
+    assert run([flowrules, "explain", "F501"], cwd=work).startswith("F501: ")
     run([flowrules, "dag", "-o", "dag.html"], cwd=work)
     assert "</html>" in (work / "dag.html").read_text(encoding="utf-8")
     where = run([home / "bin" / "python", "-c", "import flowrules; print(flowrules.__file__)"], cwd=work)

@@ -21,7 +21,7 @@ from flowrules.show.cause import cause_of
             "the memory was not enough",
         ),
         (1, "", "RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "gpu-memory", None),
-        (-15, "it was stopped after its walltime of 600 s", "step 7", "walltime", None),
+        (-15, "it was stopped after its walltime of 600s", "step 7", "walltime", None),
         (
             1,
             "it was cut off 2 times, after more than half of a block's walltime: it needs longer blocks",
@@ -64,5 +64,5 @@ def test_the_line_that_says_most_may_not_be_the_last() -> None:
 
 
 def test_advice_names_the_rule() -> None:
-    cause = cause_of(Record("relax", {}, [], exit=-15, error="it was stopped after its walltime of 60 s"), [])
+    cause = cause_of(Record("relax", {}, [], exit=-15, error="it was stopped after its walltime of 60s"), [])
     assert cause.advice == "raise `walltime` of rule `relax`"

@@ -20,7 +20,7 @@ def failure(rule: str, n: int, text: str, exit: int = 1, error: str = "") -> Fai
 MADE = [
     *(failure("relax", n, f"step {n}\nerror: no convergence after {n} steps") for n in range(6)),
     failure("dock", 1, "bash: line 1: vina: command not found", 127),
-    failure("dock", 2, "", -15, "it was stopped after its walltime of 60 s"),
+    failure("dock", 2, "", -15, "it was stopped after its walltime of 60s"),
 ]
 
 
@@ -46,7 +46,7 @@ def test_text() -> None:
    | bash: line 1: vina: command not found
    log: .flowrules/logs/dock/1.log
 
-3. dock: killed by SIGTERM, it was stopped after its walltime of 60 s
+3. dock: killed by SIGTERM, it was stopped after its walltime of 60s
    hint: raise `walltime` of rule `dock`
    it was dock n=2 on x1, 2.5s
    log: .flowrules/logs/dock/2.log (empty)"""

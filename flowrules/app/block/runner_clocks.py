@@ -71,4 +71,4 @@ class Clocks:
         """Why the block has to end now, in words; "" where it has not."""
         if now >= self.ends_at:
             return "its walltime is over"
-        return f"there was no work for {self._idle:g} s" if now - self._idle_since >= self._idle else ""
+        return f"there was no work for {self._idle:g}s" if now - self._idle_since >= self._idle else ""

@@ -161,7 +161,9 @@ class Runner:
         if isinstance(message, say.Cancel):
             self._do(self._desk.cancel(now, message.tasks))
         elif isinstance(message, say.Damaged):
-            tell(f"{message.lines} lines of `{message.file}` are damaged")
+            from flowrules.show.text import counted  # a block that finds no damage starts without it
+
+            tell(f"`{message.file}` has {counted(message.lines, 'damaged line')}")
             lost = tuple(name for name in message.tasks if not self._desk.knows(name))
             if lost:
                 self._block.write(say.Given(lost, f"lines of `{message.file}` are damaged"))

@@ -163,7 +163,7 @@ class Bench:
         record.started, record.ended = ended.started, ended.ended
         record.cpu, record.memory = ended.cpu, ended.memory
         if work.unwanted == "limit" and record.exit:
-            told = f"it was stopped after its walltime of {task.limit:g} s"
+            told = f"it was stopped after its walltime of {task.limit:g}s"
             record.error = f"{told}; {record.error}" if record.error else told
         files = Promised(task.outputs, task.logs, task.benchmarks)
         limit, keep = self._spec.hash_limit, self._spec.keep_incomplete

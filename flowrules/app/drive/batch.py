@@ -39,6 +39,7 @@ from flowrules.record.store import Store
 from flowrules.schedule.dispatch import Dispatcher
 from flowrules.schedule.packing import pack
 from flowrules.schedule.queues import at_once
+from flowrules.show.text import counted
 
 SANDBOX_EVERY: Final = 1.0
 """Seconds between two questions to the sandbox, which nobody else has to share."""
@@ -163,8 +164,8 @@ def hold_blocks(
 
 def _found(found: Mapping[str, Mapping[str, Fate]], held: Mapping[str, object]) -> str:
     ended = sum(fate.end is not None for fates in found.values() for fate in fates.values())
-    blocks = f"block {next(iter(found))}" if len(found) == 1 else f"{len(found)} blocks"
-    return f"found {blocks} of an earlier run: {ended:,} jobs ended there, {len(held):,} are still held"
+    blocks = f"block {next(iter(found))}" if len(found) == 1 else counted(len(found), "block")
+    return f"found {blocks} of an earlier run: {counted(ended, 'job')} ended there, {len(held):,} still held"
 
 
 def _identity(record: Record) -> tuple[object, ...]:

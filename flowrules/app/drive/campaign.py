@@ -35,6 +35,7 @@ from flowrules.model.events import Ended, Kill, Need, Slot, Start
 from flowrules.model.job import Job
 from flowrules.model.progress import JobEnded, JobStarted
 from flowrules.model.record import Record
+from flowrules.show.text import counted
 
 LEAVE: Final = 5.0
 """Seconds after the first interrupt in which a second one cancels the blocks instead of leaving them."""
@@ -354,7 +355,7 @@ class CampaignLoop(Loop):
             blocks = len(self._fleet.names)
             if blocks:
                 self._observer.message(
-                    f"leaving in {LEAVE:g} s: {blocks} block{'s' if blocks > 1 else ''} will go on, and the next "
+                    f"leaving in {LEAVE:g}s: {counted(blocks, 'block')} will go on, and the next "
                     "`flowrules` collects what they did (interrupt again to cancel them)"
                 )
                 self._leave_at = now + LEAVE

@@ -16,6 +16,7 @@ from flowrules.record.blockfiles import SUBMITTED
 from flowrules.record.messages import Begin, Closing, Damaged, Ended, Given, LogMessage, Sick, Started
 from flowrules.record.spool import BlockFolder
 from flowrules.record.state import write_atomically
+from flowrules.show.text import counted
 
 if TYPE_CHECKING:
     from flowrules.app.plain_log import Scribe
@@ -127,7 +128,7 @@ class Live:
                 self.shut = True
                 return [Shuts(self.name)], f"block {self.name} ends: {said.why}" if said.why else ""
             case Damaged():
-                return [], f"{said.lines} lines of `{said.file}` of block {self.name} are damaged"
+                return [], f"`{said.file}` of block {self.name} has {counted(said.lines, 'damaged line')}"
             case _:
                 return [], ""
 
@@ -158,7 +159,7 @@ class Live:
             return ""
         self.heard = None
         known = self.status.state.value if self.status is not None and not self.absent else "unknown"
-        minutes = f"{SILENT / 60:g} min"
+        minutes = f"{SILENT / 60:g}min"
         return f"nothing was heard of block {self.name} for {minutes}; the batch system says it is {known}: waiting on"
 
     def _absent(self, now: float, every: float) -> str:
@@ -176,7 +177,7 @@ class Live:
 
 def minutes(seconds: float) -> str:
     """A walltime in words."""
-    return f"{-(-int(seconds) // 60)} min"
+    return f"{-(-int(seconds) // 60)}min"
 
 
 def some(names: Sequence[str]) -> str:

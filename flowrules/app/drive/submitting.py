@@ -21,6 +21,7 @@ from flowrules.model.block import Task
 from flowrules.model.dispatch import BlockPlan
 from flowrules.model.job import Job
 from flowrules.record.campaign import campaign_call
+from flowrules.show.text import counted
 
 _PAUSE: Final = 0.1
 
@@ -40,10 +41,10 @@ def submit(campaign: Campaign, setting: Setting) -> Result:
     given, tell = handing.run(), setting.observer.message
     go_on = f"`{campaign_call('.')}` collects what they did, and goes on"
     if given.blocks:
-        jobs = f"{len(given.task):,} job{'s' if len(given.task) > 1 else ''}"
-        tell(f"{jobs} handed to {given.blocks} block{'s' if given.blocks > 1 else ''}; nobody drives: {go_on}")
+        jobs = counted(len(given.task), "job")
+        tell(f"{jobs} handed to {counted(given.blocks, 'block')}; nobody drives: {go_on}")
     for why, count in given.left.items():
-        tell(f"left to that run: {count:,} job{'s' if count > 1 else ''} {why}")
+        tell(f"left to that run: {counted(count, 'job')} {why}")
     campaign.fleet.leave()
     result = Result(handed=len(given.task), refused=given.refused)
     if not given.blocks and given.refused:

@@ -336,7 +336,7 @@ def test_a_block_is_idle_from_when_it_last_had_work():
     assert not clocks.reason_to_end(299.0)
     clocks.works(299.0)
     assert not clocks.reason_to_end(598.0)
-    assert clocks.reason_to_end(600.0) == "there was no work for 300 s"
+    assert clocks.reason_to_end(600.0) == "there was no work for 300s"
     clocks.works(3600.0)
     assert clocks.reason_to_end(3600.0) == "its walltime is over"
 
