@@ -489,6 +489,7 @@ def test_a_lost_agent_is_started_anew_and_its_attempts_go_back(block, number):
     assert len(b.given) == 1 and not b.ends, "that its agent died is not the task's fault"
     (lost,) = b.given
     assert "lost" in b.given[lost] and not (b.path / f"up-{lost[2]}").exists()
+    b.until(lambda: "is lost" in b.said)  # before, the agent that is about to end would be given it
     b.folder.take([task("1J7.1", "echo > again", ["again"], need=Need(4))])
     b.until(lambda: "1J7.1" in b.ends)
     assert b.ends["1J7.1"].node == where[lost]
