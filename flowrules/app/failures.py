@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from flowrules.model.likeness import Failure
-from flowrules.model.record import Record
+from flowrules.model.record import Identity, Record
 from flowrules.record.logs import tail_of
 from flowrules.record.store import Store
 
@@ -21,16 +21,15 @@ def open_failures(records: Iterable[Record], names: Collection[str] = ()) -> lis
         records: every attempt, oldest first.
         names: rules; empty for all.
     """
-    failed: dict[tuple[str, tuple[tuple[str, str], ...]], Record] = {}
+    failed: dict[Identity, Record] = {}
     for record in records:
         if names and record.rule not in names:
             continue
-        key = (record.rule, tuple(sorted(record.wildcards.items())))
         if record.status == "failed":
-            failed.pop(key, None)  # its place in the order is that of the last attempt
-            failed[key] = record
+            failed.pop(record.job, None)  # its place in the order is that of the last attempt
+            failed[record.job] = record
         elif record.status != "killed":
-            failed.pop(key, None)
+            failed.pop(record.job, None)
     return list(failed.values())
 
 

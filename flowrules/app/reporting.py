@@ -13,14 +13,15 @@ from flowrules.app.replacing import replace_file
 from flowrules.app.results import shown
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
-from flowrules.app.status import look
+from flowrules.app.status import block_state
 from flowrules.errors import FlowrulesError
 from flowrules.execute.machine import cores
 from flowrules.model.likeness import alike
 from flowrules.model.plan import Plan
 from flowrules.model.record import Record
 from flowrules.model.workflow import Workflow
-from flowrules.pages.report import BlockUse, Report, RunUse, render_report
+from flowrules.pages.campaign import BlockUse, Report, RunUse
+from flowrules.pages.report import render_report
 from flowrules.plan.fingerprint import plain
 from flowrules.plan.policy import LOOKING
 from flowrules.record.store import Run, Store
@@ -107,17 +108,16 @@ def _running() -> bool:
 def _blocks(runs: Sequence[Run]) -> Iterator[BlockUse]:
     """Blocks that began since the campaign did, or have yet to begin."""
     since = runs[0].started if runs else 0.0
-    states = {block.name: block.state.value for block in look().blocks}
     now = time.time()
     for view in view_blocks("."):
-        if view.begin is not None and view.since + 1 < since:
+        if view.since + 1 < since if view.begin is not None else view.over:
             continue
         spec = view.spec
         yield BlockUse(
             spec.block,
             view.batch or (view.begin.batch if view.begin is not None else ""),
             spec.queue,
-            states.get(spec.block, ""),
+            block_state(view).value,
             spec.nodes,
             spec.walltime,
             view.since,

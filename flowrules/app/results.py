@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flowrules.model.job import Job
 from flowrules.model.plan import Plan
 from flowrules.model.values import Marked
-from flowrules.pages.report import Shown
+from flowrules.pages.campaign import Shown
 from flowrules.pages.tables import Column, Table
 from flowrules.record.disk import Disk
 from flowrules.show.text import counted

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from flowrules.model.record import Identity, identity
 from flowrules.model.status import BlockState, BlockStatus, DriverStatus, Drives, RuleStatus, Status
 from flowrules.record.campaign import campaign_call
 from flowrules.record.expected_jobs import ToldJobs, told_jobs
@@ -17,8 +18,6 @@ from flowrules.show.units import clock_time
 
 SILENT: Final = 60.0
 """Seconds without a word after which a block is said to be silent: a runner says something every 10 s."""
-
-_Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def look(directory: str = ".") -> Status:
@@ -58,16 +57,16 @@ def _rules(
     store: Store, driver: DriverView | None, blocks: Sequence[BlockView], told: ToldJobs | None
 ) -> tuple[list[RuleStatus], float | None]:
     """Each job once, by what it is now: in a block, else as its last attempt ended; and how long the rest takes."""
-    ended: dict[_Key, tuple[str, float]] = {}
+    ended: dict[Identity, tuple[str, float]] = {}
     took: dict[str, list[float]] = {}
     for record in store.records():
-        ended[_key(record.rule, record.wildcards.items())] = record.status, record.ended
+        ended[record.job] = record.status, record.ended
         if record.status == "done":
             took.setdefault(record.rule, []).append(record.elapsed)
-    now: dict[_Key, str] = {}
+    now: dict[Identity, str] = {}
     for view in blocks:
         for seen in view.tasks.values():
-            key = _key(seen.rule, seen.wildcards)
+            key = identity(seen.rule, seen.wildcards)
             if seen.state in ("held", "running"):
                 if not view.over:
                     now[key] = seen.state
@@ -76,7 +75,7 @@ def _rules(
     if driver is not None and driver.alive is not False:
         mine = _handed_by(driver.number, blocks)
         for rule, wildcards in store.under_way(driver.owner.run):
-            key = _key(rule, wildcards.items())
+            key = identity(rule, wildcards.items())
             if key not in mine:
                 now[key] = "running"
     counts: dict[str, Counter[str]] = {}
@@ -94,7 +93,9 @@ def _rules(
     return rules, _left(rules, took)
 
 
-def _waiting(told: ToldJobs | None, ended: Mapping[_Key, tuple[str, float]], now: Mapping[_Key, str]) -> dict[str, int]:
+def _waiting(
+    told: ToldJobs | None, ended: Mapping[Identity, tuple[str, float]], now: Mapping[Identity, str]
+) -> dict[str, int]:
     """How many jobs of each rule the driver has yet to start or hand over."""
     if told is None:
         return {}
@@ -118,26 +119,22 @@ def _left(rules: Sequence[RuleStatus], took: Mapping[str, Sequence[float]]) -> f
     return work / at_once
 
 
-def _handed_by(number: int, blocks: Sequence[BlockView]) -> set[_Key]:
+def _handed_by(number: int, blocks: Sequence[BlockView]) -> set[Identity]:
     """Jobs that a driver handed to blocks: what the journal says of their starts, the blocks know better."""
     begin = f"{number}J"
     return {
-        _key(seen.rule, seen.wildcards)
+        identity(seen.rule, seen.wildcards)
         for view in blocks
         for name, seen in view.tasks.items()
         if name.startswith(begin)
     }
 
 
-def _key(rule: str, wildcards: Iterable[tuple[str, str]]) -> _Key:
-    return rule, tuple(sorted(wildcards))
-
-
 # ── blocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _block(view: BlockView, now: float) -> BlockStatus:
-    spec, state = view.spec, _state(view)
+    spec, state = view.spec, block_state(view)
     counts = Counter(seen.state for seen in view.tasks.values())
     running, held, given = counts.pop("running", 0), counts.pop("held", 0), counts.pop("given", 0)
     if state is BlockState.OVER:  # what it never told the end of went back when it was over
@@ -162,7 +159,8 @@ def _block(view: BlockView, now: float) -> BlockStatus:
     )
 
 
-def _state(view: BlockView) -> BlockState:
+def block_state(view: BlockView) -> BlockState:
+    """Where a block is in its life, by its files."""
     if view.over:
         return BlockState.OVER
     if view.closed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from flowrules.model.account import Account
-from flowrules.model.job import Job
+from flowrules.model.record import identity
 from flowrules.record.store import Store
 from flowrules.record.watch import BlockView, DriverView, view_blocks, view_driver
 from flowrules.show.units import clock_time
@@ -18,27 +18,28 @@ class Waits:
     """Tells of each job what it waits for."""
 
     def __init__(self, store: Store) -> None:
-        self._driver = view_driver(".")
-        self._blocks = [view for view in view_blocks(".") if not view.over]
-        alive = self._driver is not None and self._driver.alive is not False
-        run = self._driver.owner.run if self._driver is not None and alive else ""
-        self._begun = [(rule, wildcards) for rule, wildcards in store.under_way(run)] if run else []
+        driver = view_driver(".")
+        self._driver = driver if driver is not None and driver.alive is not False else None
+        begun = store.under_way(self._driver.owner.run) if self._driver is not None else ()
+        self._begun = {identity(rule, wildcards.items()) for rule, wildcards in begun}
+        self._held = {
+            identity(seen.rule, seen.wildcards): (view, seen.state)
+            for view in view_blocks(".")
+            if not view.over
+            for seen in view.tasks.values()
+            if seen.state in ("running", "held")
+        }
 
     def of(self, account: Account) -> str:
         """A sentence; "" where nobody works on it and nothing is waited for."""
-        job = account.job
-        if job is None:
+        if account.job is None:
             return ""
-        key = (job.rule.name, tuple(sorted(job.wildcards.items())))
-        for view in self._blocks:
-            for seen in view.tasks.values():
-                if (seen.rule, tuple(sorted(seen.wildcards))) == key and seen.state in ("running", "held"):
-                    return _in_block(view, seen.state, account)
-        if (job.rule.name, job.wildcards) in self._begun:
+        job = identity(account.job.rule.name, account.job.wildcards.items())
+        if job in self._held:
+            return _in_block(*self._held[job], account)
+        if job in self._begun:
             return "it runs now"
-        if self._driver is not None and self._driver.alive is not False:
-            return _driven(self._driver, account)
-        return ""
+        return "" if self._driver is None else _driven(self._driver, account)
 
 
 def _in_block(view: BlockView, state: str, account: Account) -> str:
@@ -61,8 +62,6 @@ def _driven(driver: DriverView, account: Account) -> str:
 
 def _lacks(account: Account) -> str:
     """Which inputs are still to be made."""
-    job = account.job
-    assert isinstance(job, Job)
     made = [maker.path for maker, _ in account.makers]
     more = sum(number for _, number in account.makers) + max(0, len(made) - MOST_INPUTS)
     if not made:

@@ -37,6 +37,7 @@ class Account:
         makers: accounts of inputs that will or may be made anew, one for each rule; also: how many more of that rule.
         users: for a source, labels of the jobs that take it.
         kept: a rule once made it, whose own inputs are gone.
+        deeper: there are makers, and the account does not go as far back.
     """
 
     path: str
@@ -48,3 +49,4 @@ class Account:
     makers: tuple[tuple[Account, int], ...] = ()
     users: tuple[str, ...] = ()
     kept: bool = False
+    deeper: bool = False

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from flowrules.model.files import FileRecord
 from flowrules.model.quantity import QuantityError, parse_quantity
+
+Identity: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+"""Which job it is, across plans and runs: its rule and its wildcards, sorted."""
+
+
+def identity(rule: str, wildcards: Iterable[tuple[str, str]]) -> Identity:
+    """The identity of a job, from the name of its rule and its wildcards' names and values."""
+    return rule, tuple(sorted(wildcards))
 
 
 @dataclass(slots=True)
@@ -55,6 +64,11 @@ class Record:
     log: str = ""
     run: str = ""
     command: str = ""
+
+    @property
+    def job(self) -> Identity:
+        """Which job it was an attempt of."""
+        return identity(self.rule, self.wildcards.items())
 
     @property
     def elapsed(self) -> float:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from flowrules.model.packing import PackedBlock, Packing, Span, Unfit
 from flowrules.show.packing import ShownBlock
 from flowrules.show.text import counted, escape
-from flowrules.show.units import clock_time, human_time
+from flowrules.show.units import clock_time, human_hours, human_time
 
 BARS: Final = 100_000
 """Jobs of a timeline at most; beyond, each node is one lane that shows how full it is."""
@@ -114,7 +114,11 @@ def packing_data(
     bars = sum(len(block.block.spans) for block in shown)
     waves = [max([s.block.makespan for s in shown if s.block.wave == wave], default=0.0) for wave in range(len(shown))]
     hours = sum(s.nodes * s.block.makespan / 3600 for s in shown)
-    told = [counted(len(shown), "block"), f"{human_time(packing.makespan)} once they run", f"{hours:.2g} node-hours"]
+    told = [
+        counted(len(shown), "block"),
+        f"{human_time(packing.makespan)} once they run",
+        f"{human_hours(hours)} node-hours",
+    ]
     unfit = [(text, sum(found is why for found in packing.unfit.values())) for why, text in _WHY.items()]
     return {
         "machine": escape(machine),
@@ -139,7 +143,7 @@ def _group(
             f"{clock_time(shown.walltime)} in queue {escape(shown.queue)}",
             counted(len(block.spans), "job"),
             f"{block.busy:.0f}% busy",
-            f"{shown.nodes * block.makespan / 3600:.2g} node-hours",
+            f"{human_hours(shown.nodes * block.makespan / 3600)} node-hours",
             *(["begins when those before are over"] if block.wave else []),
         ],
         "length": block.makespan,

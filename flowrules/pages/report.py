@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from flowrules.model.likeness import Alike
 from flowrules.model.packing import Span
 from flowrules.model.record import Record
+from flowrules.pages.campaign import Report, Shown
 from flowrules.pages.charts import Curve, spread_chart, step_chart
 from flowrules.pages.lanes import laid_out
+from flowrules.pages.provenance import provenance
 from flowrules.pages.shell import Page, render_page
 from flowrules.pages.tables import Cell, Column, Table
 from flowrules.pages.usage import Axis, RuleUse, area, by_rule, level, spread
@@ -25,105 +25,6 @@ SCRIPTS: Final = ("canvas.js", "timeline.js", "report.js")
 
 BARS: Final = 100_000
 """Attempts in the timeline; of more the latest are shown."""
-
-OUTPUTS: Final = 50_000
-"""Outputs whose provenance a report holds."""
-
-CHUNK: Final = 1_000
-"""Outputs that are packed together: the page unpacks them when somebody looks."""
-
-INPUTS: Final = 200
-"""Inputs of an attempt that are listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlockUse:
-    """A batch job of a campaign.
-
-    Attributes:
-        nodes: how many; began, ended: seconds since the epoch, 0 where it never began, now where it still runs.
-        gpus, cpus: of each node; state: as `flowrules status` names it.
-    """
-
-    name: str
-    batch: str
-    queue: str
-    state: str
-    nodes: int
-    walltime: float
-    began: float
-    ended: float
-    gpus: int
-    cpus: int
-
-    @property
-    def hours(self) -> float:
-        """Node-hours that it took."""
-        return self.nodes * (self.ended - self.began) / 3600 if self.began else 0.0
-
-    @property
-    def asked(self) -> float:
-        """Node-hours that were asked for."""
-        return self.nodes * self.walltime / 3600
-
-
-@dataclass(frozen=True, slots=True)
-class RunUse:
-    """One run of flowrules in a campaign; times in seconds since the epoch, ``ended`` None where it goes on or died."""
-
-    started: float
-    ended: float | None
-    command: str
-    who: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An output that its rule marks for the report.
-
-    Attributes:
-        kind: `image`, `page`, `pdf`, `table`, `text`, or `link` for what is too large or of another kind.
-        address: `data:…`, or for a link the path beside the report; text: of a text; table: of a table.
-    """
-
-    path: str
-    caption: str
-    category: str
-    kind: str
-    size: int
-    address: str = ""
-    text: str = ""
-    table: Table | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All that a report tells.
-
-    Attributes:
-        attempts: that ended, by their ends; commands: texts by their digests, as written in the Flowfile.
-        failures: of jobs that have not ended well since.
-        cores, gpus: of this machine, for what ran without blocks.
-        dag: a picture of the rules, SVG; "" where there is none. dag_note: why not.
-        configuration: as JSON text.
-        now: seconds since the epoch.
-    """
-
-    title: str
-    now: float
-    running: bool
-    attempts: Sequence[Record]
-    runs: Sequence[RunUse]
-    blocks: Sequence[BlockUse] = ()
-    failures: Sequence[Alike] = ()
-    commands: Mapping[str, str] = field(default_factory=dict)
-    shown: Sequence[Shown] = ()
-    cores: int = 0
-    gpus: int = 0
-    dag: str = ""
-    dag_note: str = ""
-    configuration: str = ""
 
 
 def render_report(report: Report) -> str:
@@ -153,7 +54,7 @@ def render_report(report: Report) -> str:
         },
         styles=("report.css",),
         scripts=SCRIPTS,
-        data={"timeline": _timeline(attempts, axis, rules), **_provenance(report, attempts)},
+        data={"timeline": _timeline(attempts, axis, rules), **provenance(attempts, report.commands)},
         made=f"as of {clock_text(report.now)}",
         images=True,
         frames=True,
@@ -174,11 +75,7 @@ def _headline(report: Report, attempts: Sequence[Record]) -> str:
 
 def _jobs(attempts: Sequence[Record]) -> tuple[int, int]:
     """Jobs whose last attempt ended well, and jobs whose last one failed."""
-    last: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
-    for record in attempts:
-        if record.status != "killed":
-            last[record.rule, tuple(record.wildcards.items())] = record.status
-    states = list(last.values())
+    states = list({record.job: record.status for record in attempts if record.status != "killed"}.values())
     return states.count("done"), states.count("failed")
 
 
@@ -187,7 +84,7 @@ def _facts(
 ) -> list[tuple[str, str, str]]:
     """Cards: what, how much, and a remark."""
     done, failed = _jobs(attempts)
-    repeated = len(attempts) - len({(record.rule, tuple(record.wildcards.items())) for record in attempts})
+    repeated = len(attempts) - len({record.job for record in attempts})
     cpu = sum(record.cpu for record in attempts)
     work = sum(record.elapsed for record in attempts)
     facts = [
@@ -412,71 +309,6 @@ def _failure(group: Alike) -> dict[str, object]:
         "excerpt": [escape(line.expandtabs(4)) for line in lines[-12:]],
         "logs": [escape(failure.record.log) for failure in reversed(group.failures) if failure.record.log][:500],
     }
-
-
-# ── provenance ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _provenance(report: Report, attempts: Sequence[Record]) -> dict[str, object]:
-    """Of each output its path, and in chunks all that is recorded of the attempt that made it last."""
-    last = {made.path: record for record in attempts if record.status == "done" for made in record.outputs}
-    paths = sorted(last)[:OUTPUTS]
-    texts: dict[str, int] = {}
-    data: dict[str, object] = {}
-    for start in range(0, len(paths), CHUNK):
-        some = paths[start : start + CHUNK]
-        data[f"made-{start // CHUNK}"] = [_made(path, last[path], report, texts) for path in some]
-    data["outputs"] = {
-        "paths": [escape(path) for path in paths],
-        "rules": [escape(last[path].rule) for path in paths],
-        "left_out": len(last) - len(paths),
-        "commands": [_command(report.commands.get(digest, "")) for digest in texts],
-    }
-    return data
-
-
-def _made(path: str, record: Record, report: Report, texts: dict[str, int]) -> dict[str, object]:
-    file = next(made for made in record.outputs if made.path == path)
-    facts = [
-        ("job", record_label(record)),
-        ("made", f"{clock_text(record.ended)} in {human_time(record.elapsed)}"),
-        ("where", record.host),
-        ("GPU", ", ".join(record.gpus)),
-        ("threads", str(record.threads)),
-        ("CPU time", human_time(record.cpu) if record.cpu else ""),
-        ("memory", human_size(record.memory) if record.memory else ""),
-        ("size", human_size(file.size)),
-        ("content", file.digest),
-        ("because of", record.reason),
-        ("params", _params(record.params)),
-        ("resources", ", ".join(f"{name}={value}" for name, value in record.resources.items())),
-        ("environment", record.environment),
-        ("log", record.log),
-    ]
-    return {
-        "facts": [[name, escape(value)] for name, value in facts if value],
-        "command": texts.setdefault(record.code, len(texts)) if record.code in report.commands else -1,
-        "inputs": [[escape(f.path), human_size(f.size), f.digest] for f in record.inputs[:INPUTS]],
-        "more": max(0, len(record.inputs) - INPUTS),
-    }
-
-
-def _params(text: str) -> str:
-    """Recorded params as `name=value, …`."""
-    try:
-        document = json.loads(text) if text else {}
-    except ValueError:
-        return text
-    if not isinstance(document, dict) or set(document) != {"items", "names"}:
-        return text
-    names = {span[0]: name for name, span in document["names"].items()}
-    values = [json.dumps(value, ensure_ascii=False) for value in document["items"]]
-    return ", ".join(f"{names[at]}={value}" if at in names else value for at, value in enumerate(values))
-
-
-def _command(text: str) -> str:
-    kind, _, rest = text.partition("\n")
-    return f"{kind}:\n" + "\n".join([escape(line.expandtabs(4)) for line in rest[:20_000].split("\n")])
 
 
 # ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────

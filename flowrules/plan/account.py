@@ -12,31 +12,47 @@ from flowrules.model.values import NO_FLAGS
 from flowrules.plan.build import Planned
 from flowrules.plan.judge import Judge
 
+DEPTH = 12
+"""How far back an account goes: from a file to what its job needs, and so on."""
+
 
 def accounts(planned: Planned) -> list[Account]:
     """One account for each file that a plan was made for."""
-    told: set[int] = set()
-    return [_account(planned, path, told) for path in planned.plan.targets]
+    teller = _Teller(planned)
+    return [teller.account(path) for path in planned.plan.targets]
 
 
-def _account(planned: Planned, path: str, told: set[int]) -> Account:
-    plan, judge = planned.plan, planned.judge
-    number = plan.producer.get(path)
-    stamp, last = judge.files.stat(path), judge.history.last(path)
-    if number is None:
-        users = tuple(job.label for job in plan.jobs if path in job.inputs)
-        return Account(path, None, Decision.SKIP, stamp, last, users=users, kept=path in plan.kept)
-    job, decision = plan.jobs[number], plan.decisions[number]
-    account = Account(path, job, decision, stamp, last)
-    if decision is Decision.SKIP or number in told:
+class _Teller:
+    """Tells of each job once, and of a job that is met again only that it runs."""
+
+    def __init__(self, planned: Planned) -> None:
+        self._planned = planned
+        plan = planned.plan
+        asked = {path: number for number in plan.target_jobs for path in plan.jobs[number].outputs}
+        self._maker = {**asked, **plan.producer}  # the plan itself says only who makes what a job needs
+        self._told: set[int] = set()
+
+    def account(self, path: str, depth: int = DEPTH) -> Account:
+        """Of a file, and of those that its job needs, as deep as is left."""
+        plan, judge = self._planned.plan, self._planned.judge
+        number = self._maker.get(path)
+        stamp, last = judge.files.stat(path), judge.history.last(path)
+        if number is None:
+            users = tuple(job.label for job in plan.jobs if path in job.inputs)
+            return Account(path, None, Decision.SKIP, stamp, last, users=users, kept=path in plan.kept)
+        job, decision = plan.jobs[number], plan.decisions[number]
+        account = Account(path, job, decision, stamp, last)
+        if decision is Decision.SKIP or number in self._told:
+            return account
+        self._told.add(number)
+        account.findings = tuple(_findings(self._planned, job))
+        by_rule: dict[str, list[str]] = {}
+        for made_anew in _made_anew(plan, job):
+            by_rule.setdefault(plan.jobs[plan.producer[made_anew]].rule.name, []).append(made_anew)
+        if depth:
+            account.makers = tuple((self.account(paths[0], depth - 1), len(paths) - 1) for paths in by_rule.values())
+        account.deeper = bool(by_rule) and not depth
         return account
-    told.add(number)
-    account.findings = tuple(_findings(planned, job))
-    by_rule: dict[str, list[str]] = {}
-    for made_anew in _made_anew(plan, job):
-        by_rule.setdefault(plan.jobs[plan.producer[made_anew]].rule.name, []).append(made_anew)
-    account.makers = tuple((_account(planned, paths[0], told), len(paths) - 1) for paths in by_rule.values())
-    return account
 
 
 def _made_anew(plan: Plan, job: Job) -> Iterator[str]:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final
 
 from flowrules.model.account import Account, Finding
 from flowrules.model.files import FileRecord, Stamp
 from flowrules.model.likeness import Failure
 from flowrules.model.plan import Cause, Decision, Reason
 from flowrules.show.cause import cause_of
+from flowrules.show.params import recorded_params
 from flowrules.show.plan_text import file_list
 from flowrules.show.progress import exit_text
 from flowrules.show.tables import clock_text
@@ -30,9 +31,6 @@ LINES: Final = 24
 
 WIDTH: Final = 160
 """Columns of one of them."""
-
-DEPTH: Final = 12
-"""How far back an account goes."""
 
 EXCERPT: Final = 4
 """Last lines of the log of a failed attempt that are shown."""
@@ -70,9 +68,7 @@ def why_json(found: Sequence[Account], waits: Waits) -> str:
 # ── for people ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _account(
-    account: Account, waits: Waits, failed: Callable[[str], Failure | None], color: bool, depth: int = 0
-) -> Iterator[str]:
+def _account(account: Account, waits: Waits, failed: Callable[[str], Failure | None], color: bool) -> Iterator[str]:
     name = paint(escape(account.path), "bold", color)
     if account.job is None:
         yield from _source(account, name)
@@ -96,12 +92,11 @@ def _account(
     for maker, more in account.makers:
         if not maker.findings and not maker.makers:
             continue  # told above
-        if depth >= DEPTH:
-            yield f"  … `flowrules why {escape(maker.path)}` goes on"
-            return
-        yield from (f"  {line}" for line in _account(maker, waits, failed, color, depth + 1))
+        yield from (f"  {line}" for line in _account(maker, waits, failed, color))
         if more:
             yield f"  and {counted(more, 'more job')} of rule {escape(maker.job.rule.name if maker.job else '')}"
+    if account.deeper:
+        yield f"  … `flowrules why {escape(account.path)}` goes on"
 
 
 def _source(account: Account, name: str) -> Iterator[str]:
@@ -223,34 +218,22 @@ def param_changes(old: str, new: str) -> list[str]:
 
 
 def _flat(text: str) -> dict[str, str]:
-    """The values of params as canonical JSON, by dotted names."""
-    try:
-        document: Any = json.loads(text) if text else {}
-    except ValueError:
-        return {"params": text}
+    """The values of params by dotted names, those without a name by number."""
     found: dict[str, str] = {}
 
     def walk(name: str, value: object) -> None:
         if isinstance(value, dict) and value:
             for key, inner in value.items():
-                walk(f"{name}.{key}" if name else str(key), inner)
+                walk(f"{name}.{key}", inner)
         elif isinstance(value, list) and value and len(value) <= 64:
             for at, inner in enumerate(value):
                 walk(f"{name}[{at}]", inner)
         else:
-            found[name or "params"] = json.dumps(value, ensure_ascii=False)
+            found[name] = json.dumps(value, ensure_ascii=False)
 
-    for name, value in _named(document).items():
-        walk(name, value)
+    for at, (name, value) in enumerate(recorded_params(text)):
+        walk(name or f"params[{at}]", value)
     return found
-
-
-def _named(document: object) -> dict[str, object]:
-    """The params of a recorded document (`flowrules.expr.params`) by name, those without a name by number."""
-    if not isinstance(document, dict) or set(document) != {"items", "names"}:
-        return {"params": document} if document else {}
-    names = {span[0]: name for name, span in document["names"].items()}
-    return {names.get(at, f"params[{at}]"): value for at, value in enumerate(document["items"])}
 
 
 def text_changes(old: str, new: str, color: bool = False) -> list[str]:

@@ -236,5 +236,28 @@ def test_a_failure_is_told_with_its_last_words(edited: Callable[..., str]) -> No
     assert "  the last attempt failed 2" in text and "    | no luck\n    log: .flowrules/logs/cut/a.log\n" in text
 
 
+def test_the_rule_that_is_asked_for_by_default_may_make_the_file_itself(
+    tmp_path: Path, monkeypatch: Any, capfd: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Flowfile").write_text('rule one:\n    output: "one.txt"\n    shell: "echo > {output}"\n')
+    for call in (["why"], ["why", "one"], ["why", "one.txt"]):
+        assert status_of(call) == 0
+        assert capfd.readouterr().out.startswith("one.txt will be made by one (Flowfile:1:6)\n")
+
+
+def test_a_long_chain_is_told_as_far_back_as_anybody_reads(tmp_path: Path, monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Flowfile").write_text(
+        'rule all:\n    input: "f/3000"\n'
+        'rule first:\n    output: "f/0"\n    shell: "echo > {output}"\n'
+        'rule next:\n    input: f"f/{int(wildcards.n) - 1}"\n    output: "f/{n,[1-9][0-9]*}"\n    shell: "cp {input} {output}"\n'
+    )
+    assert status_of(["why"]) == 0
+    assert capfd.readouterr().out.splitlines()[-1].endswith("… `flowrules why f/2988` goes on")
+    assert status_of(["why", "--format", "json"]) == 0
+    assert '"f/2988"' in capfd.readouterr().out
+
+
 def test_there_are_forty() -> None:
     assert len(CHANGES) >= 40

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from test_pages_report import EVIL, REPORT, attempt
 
-from flowrules.pages.report import Shown, render_report
+from flowrules.pages.campaign import Shown
+from flowrules.pages.report import render_report
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,9 @@ from html.parser import HTMLParser
 from flowrules.model.files import FileRecord
 from flowrules.model.likeness import Failure, alike
 from flowrules.model.record import Record
+from flowrules.pages.campaign import BlockUse, Report, RunUse, Shown
 from flowrules.pages.charts import Curve, step_chart
-from flowrules.pages.report import BlockUse, Report, RunUse, Shown, render_report
+from flowrules.pages.report import render_report
 from flowrules.pages.tables import Column, Table
 
 EVIL = '</script><script>alert("x")</script>\u2028\u202e<img src=x onerror=alert(1)>'
