@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # the protocols name types of the whole model: who implements one need not load all of it
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
 
     from flowrules.model.batch import BatchStatus, QueueToday
     from flowrules.model.files import Stamp
@@ -85,6 +86,28 @@ class History(Protocol):
 
     def code_text(self, digest: str) -> str:
         """The text of a command as it was recorded, "" where unknown."""
+
+
+class Stages(Protocol):
+    """Is told what loading and planning are at, and shows it as long as it is entered, as context managers are."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def enter(self, what: str, done: Callable[[], int] | None = None, of: int = 0) -> None:
+        """A stage begins, and ends the one before.
+
+        Args:
+            what: in a few words, such as `finding jobs`.
+            done: how far it is; called at any time, from another thread.
+            of: how far it goes; 0 where nobody knows.
+        """
+
+    def beside(self, what: str) -> None:
+        """What the stage waits for just now, such as `reading x.dat, 3.1 GB`; "" for nothing any more."""
 
 
 class Executor(Protocol):

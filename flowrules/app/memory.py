@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SWITCH: Final = "FLOWRULES_PLAN_CACHE"
 MOST_SEEN: Final = 20_000
 """How many answers a plan may rest on to be remembered: asking them all again must be cheaper than planning."""
+
+MANY: Final = 100_000
+"""Jobs of a remembered plan whose files take so long to look at that it is shown."""
 
 _PARTS = ("", "expr", "load", "model", "plan", "record", "syntax")
 """Folders of the program whose files a plan is made by."""
@@ -80,7 +84,12 @@ class Remembering:
     def recall(self) -> Recalled | None:
         """What was remembered of an earlier plan, and what of it holds now."""
         memory, self._memory = self._memory or self._read(), None
-        self.recalled = None if memory is None else self._holds(memory)
+        if memory is not None:
+            stages = self._disk.stages if memory.active > MANY else None
+            with stages or nullcontext():
+                if stages is not None:
+                    stages.enter("looking at files since the last plan")
+                self.recalled = self._holds(memory)
         return self.recalled
 
     def keep(self, planned: Planned, workflow: Workflow) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from flowrules.app.dryrun import commands_of, needs_of, packing_of
 from flowrules.app.replacing import replace_file
 from flowrules.app.session import disk_of, load, plan
 from flowrules.app.settings import Request, Source
+from flowrules.app.standing import standing
 from flowrules.errors import UsageError
+from flowrules.model.plan import Decision, Plan
+from flowrules.model.record import identity
 from flowrules.plan.build import Planned
 from flowrules.plan.group import groups_of
 from flowrules.record.store import Store
+from flowrules.record.watch import view_blocks, view_driver
 from flowrules.show.output import Output
 from flowrules.show.plan_text import tally, totals
 from flowrules.show.text import escape
+
+_WORDS: Final = {"running": "running", "held": "waiting", "failed": "failed"}
+"""States of a page, by those of jobs that are on their way."""
 
 
 def draw(source: Source, request: Request, output: Output, form: str, level: str, file: str | None) -> int:
@@ -70,9 +78,22 @@ def dag_page(planned: Planned, request: Request, config: Mapping[str, object], *
     graph = planned.plan
     return render_dag_page(
         graph,
-        Facts(commands_of(planned, config), needs_of(planned), groups_of(graph.jobs, graph.needs)),
+        Facts(commands_of(planned, config), needs_of(planned), groups_of(graph.jobs, graph.needs), states_now(graph)),
         title=os.path.basename(os.getcwd()) or "/",
-        made=f"planned {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        made=f"as of {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         packed=None if found is None else Packed(*found),
         jobs=JOBS if jobs else 0,
     )
+
+
+def states_now(plan: Plan) -> dict[int, str]:
+    """States of jobs that are more than planned, by id: those that run, wait in a block, or failed and are to run."""
+    driver = view_driver(".")
+    blocks = view_blocks(".")
+    found = standing(Store.open(read_only=True), driver, blocks).states
+    states = {}
+    for job in plan.jobs if found else ():
+        state = _WORDS.get(found.get(identity(job.rule.name, job.wildcards.items()), ""))
+        if state is not None and (state != "failed" or plan.decisions[job.id] is not Decision.SKIP):
+            states[job.id] = state
+    return states

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flowrules.app.memory import Remembering
@@ -48,10 +49,10 @@ def flowfile_of(source: Source) -> str:
 def disk_of(source: Source) -> Disk:
     """The disk of a call: all of it, or the workflow's folders where the workflow is not trusted."""
     if not source.untrusted:
-        return Disk()
+        return Disk(stages=source.stages)
     from flowrules.record.confined import ConfinedDisk
 
-    return ConfinedDisk([".", os.path.dirname(flowfile_of(source)) or "."])
+    return ConfinedDisk([".", os.path.dirname(flowfile_of(source)) or "."], stages=source.stages)
 
 
 def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ) -> Workflow:
@@ -62,7 +63,9 @@ def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ
     """
     from flowrules.load.lower import load_workflow
 
-    with without_gc():
+    with source.stages or nullcontext(), without_gc():
+        if source.stages is not None:
+            source.stages.enter("reading the Flowfile")
         return load_workflow(flowfile_of(source), disk, options_of(source, environ))
 
 
@@ -71,11 +74,16 @@ def options_of(source: Source, environ: Mapping[str, str] = os.environ) -> LoadO
     from flowrules.execute.helpers import import_module
     from flowrules.load.options import LoadOptions
 
+    def importing(path: str) -> ModuleType:
+        if source.stages is not None:
+            source.stages.beside(f"importing {path}")
+        return import_module(path)
+
     return LoadOptions(
         config=source.config,
         configfiles=source.configfiles,
         environ=environ,
-        import_module=import_module,
+        import_module=importing,
         no_python=source.no_python,
         untrusted=source.untrusted,
     )
@@ -95,7 +103,7 @@ def plan(
     from flowrules.plan.build import make_plan
 
     _check_rules(workflow, request.commands)
-    with without_gc():
+    with disk.stages or nullcontext(), without_gc():
         recalled = remembering.recalled if remembering is not None else None
         return make_plan(
             workflow,
@@ -106,6 +114,7 @@ def plan(
             request.commands,
             remembering.files if remembering is not None else None,
             recalled.restored if recalled is not None else None,
+            disk.stages,
         )
 
 

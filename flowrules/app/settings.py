@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowrules.plan.policy import DEFAULT, NO_SETTINGS, CommandSettings, Policy
+
+if TYPE_CHECKING:
+    from flowrules.ports import Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,7 @@ class Source:
         flowfile: path of the Flowfile; None for `Flowfile`, then `workflow/Flowfile`.
         config: ``KEY=VALUE`` texts of the call.
         configfiles: further config files; they win over those of the Flowfile.
+        stages: shows what takes long before anything runs; None where nobody wants to see it.
         no_python: `import` is refused. untrusted: reading is confined to the workflow's folders, `env` is refused too.
     """
 
@@ -24,6 +29,7 @@ class Source:
     configfiles: tuple[str, ...] = ()
     no_python: bool = False
     untrusted: bool = False
+    stages: Stages | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from flowrules.model.record import Identity, identity
+from flowrules.app.standing import standing
+from flowrules.model.record import Identity
 from flowrules.model.status import BlockState, BlockStatus, DriverStatus, Drives, RuleStatus, Status
 from flowrules.record.campaign import campaign_call
 from flowrules.record.expected_jobs import ToldJobs, told_jobs
@@ -57,40 +58,18 @@ def _rules(
     store: Store, driver: DriverView | None, blocks: Sequence[BlockView], told: ToldJobs | None
 ) -> tuple[list[RuleStatus], float | None]:
     """Each job once, by what it is now: in a block, else as its last attempt ended; and how long the rest takes."""
-    ended: dict[Identity, tuple[str, float]] = {}
-    took: dict[str, list[float]] = {}
-    for record in store.records():
-        ended[record.job] = record.status, record.ended
-        if record.status == "done":
-            took.setdefault(record.rule, []).append(record.elapsed)
-    now: dict[Identity, str] = {}
-    for view in blocks:
-        for seen in view.tasks.values():
-            key = identity(seen.rule, seen.wildcards)
-            if seen.state in ("held", "running"):
-                if not view.over:
-                    now[key] = seen.state
-            elif seen.state != "given" and seen.at > ended.get(key, ("", 0.0))[1]:
-                ended[key] = seen.state, seen.at
-    if driver is not None and driver.alive is not False:
-        mine = _handed_by(driver.number, blocks)
-        for rule, wildcards in store.under_way(driver.owner.run):
-            key = identity(rule, wildcards.items())
-            if key not in mine:
-                now[key] = "running"
+    found = standing(store, driver, blocks)
     counts: dict[str, Counter[str]] = {}
-    for key, state in {**{key: state for key, (state, _) in ended.items()}, **now}.items():
-        counts.setdefault(key[0], Counter())[state] += 1
-    waiting = _waiting(told, ended, now)
+    for job, state in found.states.items():
+        counts.setdefault(job[0], Counter())[state] += 1
+    waiting = _waiting(told, found.ended, found.now)
     rules = []
     for rule in (*(told.counts if told else ()), *counts):
         if (rule in counts and counts[rule].total() > counts[rule]["killed"]) or waiting.get(rule):
             n = counts.pop(rule, Counter())
-            found = RuleStatus(
-                rule, n["done"] + n["touched"], n["running"], n["held"], n["failed"], waiting.pop(rule, 0)
-            )
-            rules.append(found)
-    return rules, _left(rules, took)
+            done = n["done"] + n["touched"]
+            rules.append(RuleStatus(rule, done, n["running"], n["held"], n["failed"], waiting.pop(rule, 0)))
+    return rules, _left(rules, found.took)
 
 
 def _waiting(
@@ -117,17 +96,6 @@ def _left(rules: Sequence[RuleStatus], took: Mapping[str, Sequence[float]]) -> f
         jobs * (sum(took[rule.rule]) / len(took[rule.rule]) if took.get(rule.rule) else mean) for rule, jobs in rest
     )
     return work / at_once
-
-
-def _handed_by(number: int, blocks: Sequence[BlockView]) -> set[Identity]:
-    """Jobs that a driver handed to blocks: what the journal says of their starts, the blocks know better."""
-    begin = f"{number}J"
-    return {
-        identity(seen.rule, seen.wildcards)
-        for view in blocks
-        for name, seen in view.tasks.items()
-        if name.startswith(begin)
-    }
 
 
 # ── blocks ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from flowrules.model.job import Job
@@ -31,6 +32,11 @@ NEEDS: Final = 1_000_000
 COMMAND: Final = 20_000
 """Characters of a command that are kept."""
 
+_LAST: Final = {NUMBER["may"]: 1, NUMBER["skip"]: 2, NUMBER["done"]: 2}
+"""States whose jobs are left out of a page that is too small for all, the last ones first."""
+
+NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
+
 _STATES: Final = {
     Decision.RUN: NUMBER["run"],
     Decision.MAY: NUMBER["may"],
@@ -46,11 +52,13 @@ class Facts:
         command: the command of a job, or what stands for it.
         needs: threads and resources by name, as text.
         groups: the group of each job, None where it has none.
+        states: of jobs that are not only planned, by id: keys of `flowrules.pages.states.STATES`.
     """
 
     command: Callable[[Job], str] = lambda job: ""
     needs: Callable[[Job], Mapping[str, str]] = lambda job: {}
     groups: Sequence[str | None] = ()
+    states: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,24 +69,27 @@ class Kept:
         order: their ids, rule after rule; first: for each rule where its jobs begin in it, and at last where all end.
         number: for each job of the plan its position in ``order``, -1 where it is left out.
         totals: for each rule how many jobs are in each state of `STATES`.
+        states: of each job of the plan, as a position in `STATES`.
     """
 
     order: list[int] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     number: list[int] = field(default_factory=list)
     totals: list[dict[int, int]] = field(default_factory=list)
+    states: list[int] = field(default_factory=list)
 
 
-def state_of(plan: Plan, job: Job) -> int:
-    """The state of a job, as a position in `STATES`."""
+def _planned(plan: Plan, job: Job) -> int:
+    """The state of a job of which nothing but the plan is known."""
     return _STATES[plan.decisions[job.id]] if job.rule.action is not None else NUMBER["collector"]
 
 
-def keep(plan: Plan, rules: Mapping[int, int], most: int = JOBS) -> Kept:
+def keep(plan: Plan, rules: Mapping[int, int], most: int = JOBS, states: Mapping[int, str] = NOTHING) -> Kept:
     """Choose the jobs of a page.
 
     Args:
         rules: position on the page of each rule, by its index.
+        states: of jobs that are not only planned, by id.
         most: of all rules together; small rules are kept whole.
     """
     by_rule: list[list[int]] = [[] for _ in rules]
@@ -86,13 +97,14 @@ def keep(plan: Plan, rules: Mapping[int, int], most: int = JOBS) -> Kept:
     for job in plan.jobs:
         rule = rules[job.rule.index]
         by_rule[rule].append(job.id)
-        state, totals = state_of(plan, job), kept.totals[rule]
+        state, totals = NUMBER[states[job.id]] if job.id in states else _planned(plan, job), kept.totals[rule]
+        kept.states.append(state)
         totals[state] = totals.get(state, 0) + 1
     share = _share([len(jobs) for jobs in by_rule], most)
     for jobs in by_rule:
         kept.first.append(len(kept.order))
         if len(jobs) > share:
-            urgent = sorted(jobs, key=lambda job: _STATES[plan.decisions[job]])  # stable: those that will run first
+            urgent = sorted(jobs, key=lambda job: _LAST.get(kept.states[job], 0))  # what is done last
             jobs = sorted(urgent[:share])
         for job_id in jobs:
             kept.number[job_id] = len(kept.order)
@@ -123,7 +135,7 @@ def index_columns(plan: Plan, kept: Kept) -> dict[str, object]:
     for at, number in enumerate(kept.order):
         job = plan.jobs[number]
         labels.append(escape(", ".join(job.values)))
-        states.append(state_of(plan, job))
+        states.append(kept.states[number])
         outputs.append([escape(path) for path in job.outputs])
         wanted = dict.fromkeys(plan.needs[number])
         found = [n for n in [kept.number[need] for need in wanted] if n >= 0][: max(0, budget)]

@@ -63,7 +63,7 @@ def render_dag_page(
     """
     graph = graph_of(plan, "rules")
     rules = {node.ref: i for i, node in enumerate(graph.nodes)}
-    kept = keep(plan, rules, jobs)
+    kept = keep(plan, rules, jobs, facts.states)
     data: dict[str, object] = {"dag": _dag(plan, graph, kept), "jobs": index_columns(plan, kept)}
     data.update(detail_chunks(plan, kept, facts))
     if packed is not None:

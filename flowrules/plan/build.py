@@ -27,8 +27,9 @@ from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
 from flowrules.plan.recipe import STEPS_PER_JOB
 from flowrules.plan.rehearse import RehearsalReader, rehearse
+from flowrules.plan.stages import Unseen
 from flowrules.plan.targets import Targets, not_in_plan, path_of
-from flowrules.ports import FileView, History, Reader
+from flowrules.ports import FileView, History, Reader, Stages
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
@@ -58,6 +59,7 @@ def make_plan(
     settings: CommandSettings = NO_SETTINGS,
     witness: Witness | None = None,
     memory: Restored | None = None,
+    stages: Stages | None = None,
 ) -> Planned:
     """What has to run so that the targets exist and are up to date, and why.
 
@@ -67,6 +69,7 @@ def make_plan(
         history: what was remembered of earlier runs.
         witness: notes what expressions read.
         memory: what of an earlier plan of the same workflow and targets still holds.
+        stages: are told what planning is at.
 
     Raises:
         FlowfileError: a target is unknown, an input is missing, two rules make one file, rules form a circle, an
@@ -76,16 +79,18 @@ def make_plan(
     index = RuleIndex(workflow.rules)
     answers: dict[str, Answer | FlowfileError] = {}
     once = Once(files)
+    stages = stages or Unseen()
     for _ in range(MOST_ROUNDS):
         looking = witness.over(once) if witness is not None else once
         reader = PlanReader(looking, index, answers)
         world = world_of(workflow, reader)
         planned, producer = _round(
-            workflow, targets, once, history, policy, settings, index, reader, world, looking, memory
+            workflow, targets, once, history, policy, settings, index, reader, world, looking, memory, stages
         )
         if not _learn(reader, world, planned.plan, producer, policy, answers):
             if not policy.only_look:
                 _refuse_protected(planned, once)
+                stages.enter("trying commands")
                 _rehearse(planned.plan, workflow, once, policy, settings)
             return _for_the_run(planned, workflow, files, history, policy, settings, witness is not None)
     raise FlowfileError([Diagnostic("F510", f"checkpoints read each other in more than {MOST_ROUNDS:,} rounds")])
@@ -138,20 +143,23 @@ def _round(
     world: World,
     looking: FileView,
     memory: Restored | None,
+    stages: Stages,
 ) -> tuple[Planned, Mapping[str, Job | None]]:
     commands = commands_in(world, settings)
     settled: bytes | None = None
     if memory is not None:
+        stages.enter("recalling the DAG")
         graph = memory.memory.graph(workflow, world)
         settled = memory.settled(graph)
     else:
-        graph = explore(workflow, names, files, commands, index, reader, world, policy)
+        graph = explore(workflow, names, files, commands, index, reader, world, policy, stages)
     jobs, needs, producer, targets = graph.jobs, graph.needs, graph.producer, graph.targets
     judge = Judge(files, history, Fingerprints(looking, commands), policy)
     asked = dict.fromkeys(targets.paths)
     for job in targets.jobs:
         asked.update(dict.fromkeys(job.outputs if job.rule.action is not None else (*job.outputs, *job.inputs)))
     deciding = Deciding(jobs, needs, producer, asked, reader.asked, judge, settled)
+    stages.enter("judging jobs", deciding.judged, len(jobs))
     decisions, reasons = deciding.decide(_forced(jobs, targets, producer, policy, workflow.rules))
     plan = Plan(
         jobs,

@@ -64,6 +64,10 @@ class Deciding:
         self._spread()
         return [_DECISIONS[level] for level in self._level], self._reasons
 
+    def judged(self) -> int:
+        """How many jobs are judged, for those who watch; may be called while another thread decides."""
+        return max(self.settled.count(1), self._running)
+
     def _judge_each(self, forced: Mapping[int, Reason]) -> None:
         """Every job's own reasons; a missing output is one where somebody asks for it."""
         stat, first = self._judge.files.stat, self._judge.first

@@ -16,7 +16,7 @@ from flowrules.plan.policy import Policy
 from flowrules.plan.reader import PlanReader
 from flowrules.plan.resolve import Resolution
 from flowrules.plan.targets import Targets, resolve_targets
-from flowrules.ports import FileView
+from flowrules.ports import FileView, Stages
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ def explore(
     reader: PlanReader,
     world: World,
     policy: Policy,
+    stages: Stages,
 ) -> Graph:
     """The DAG that targets need.
 
@@ -57,9 +58,11 @@ def explore(
         FlowfileError: as `flowrules.plan.build.make_plan`.
     """
     found = Resolution(index, workflow.rules, world, files, commands)
+    stages.enter("looking for who makes each file", lambda: len(found.makers))
     targets = resolve_targets(workflow, names, found)
     found.want(reader.asked)
     chooser = Chooser(found, workflow.order)
+    stages.enter("ordering jobs", lambda: len(chooser.jobs))
     chooser.place(targets.paths, targets.jobs)
     chooser.place([path for path in reader.asked if found.can_be_had(path)])
     chooser.finish()

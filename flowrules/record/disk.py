@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from flowrules.errors import FlowrulesError
 from flowrules.model.files import Stamp
+from flowrules.ports import Stages
 from flowrules.record.digest import digest_file, digest_tree, open_regular
 
 STATE_FOLDER = ".flowrules"
@@ -22,6 +23,8 @@ _FIRST_SCAN = 16
 _NAMES_PER_MISS = 16
 _CHUNK = 1 << 20
 _PAGE = 4096
+_LONG = 100_000_000
+"""Bytes that take a disk a second: reading more is told."""
 _UNSEEN = Stamp(-1, 0)
 _new = tuple.__new__  # a third of the time of calling Stamp, of which a plan makes a million
 _TOPS = (".", "/")
@@ -62,9 +65,11 @@ class Disk:
 
     Args:
         directory: what relative paths are relative to.
+        stages: are told of files that take long to read.
     """
 
-    def __init__(self, directory: str = ".") -> None:
+    def __init__(self, directory: str = ".", stages: Stages | None = None) -> None:
+        self.stages = stages
         self.stats = 0
         self.scans = 0
         self._prefix = "" if directory == "." else directory.rstrip("/") + "/"
@@ -251,12 +256,18 @@ class Disk:
             return self._tree(path)[0]
         known = self._digests.get(path)
         if known is None:
+            self._reads(path, stamp.size)
             try:
                 known = digest_file(self.locate(path))
             except OSError:
                 known = ""
             self._digests[path] = known
+            self._reads("", 0)
         return known
+
+    def _reads(self, path: str, size: int) -> None:
+        if self.stages is not None and (size > _LONG or not path):
+            self.stages.beside(path and f"reading {path}, {size / 1e9:.1f} GB")
 
     def tree_mtime_ns(self, path: str) -> int:
         """The newest change of any file below a folder (0 for an empty one)."""

@@ -17,6 +17,7 @@ from flowrules.app.picture import draw
 from flowrules.app.settings import Request, Source
 from flowrules.cli.main import COMMANDS, cli
 from flowrules.errors import UsageError
+from flowrules.pages.states import STATES
 from flowrules.show.output import Output
 
 TEMP = """
@@ -29,6 +30,14 @@ rule end:
     input: "mid.txt"
     output: "end.txt"
     shell: "cp {input} {output}"
+"""
+
+FAILS = """
+rule all:
+    input: "good", "bad"
+rule make:
+    output: "{n}"
+    shell: "test {n} = good; touch {output}"
 """
 
 
@@ -67,7 +76,7 @@ def carried(html: str, name: str):
 
 def test_a_page(desk) -> None:
     html = desk.ok("dag", "--format", "html")
-    assert re.search(r"<footer class=\"foot\">.*planned \d{4}-\d\d-\d\d \d\d:\d\d", html)
+    assert re.search(r"<footer class=\"foot\">.*as of \d{4}-\d\d-\d\d \d\d:\d\d", html)
     assert [rule["name"] for rule in carried(html, "dag")["rules"]] == ["copy", "join", "all"]
     details = carried(html, "details-0")
     assert details["commands"] == [
@@ -87,6 +96,18 @@ def test_a_page(desk) -> None:
         assert carried(html, "details-0")["groups"] == ["g:0", "g:1", None, None]
         assert carried(html, "packing")["groups"][0]["bars"]["job"] == [0, 1, 2]
         assert carried(html, "places")["2"][:2] == [1, "node 1, 1 thread"]
+
+
+def test_a_page_shows_which_jobs_failed(desk) -> None:
+    desk.write("Flowfile", FAILS)
+    assert desk.call("-k").status == 1
+    found = carried(desk.ok("dag", "--format", "html"), "jobs")
+    words = {label: STATES[state].text for label, state in zip(found["labels"], found["states"], strict=True)}
+    assert words == {"good": "up to date", "bad": "failed", "": "collects"}
+    desk.write("Flowfile", FAILS.replace("test {n} = good", "true"))
+    desk.ok()
+    found = carried(desk.ok("dag", "--format", "html"), "jobs")
+    assert {STATES[state].key for state in found["states"]} == {"skip", "collector"}
 
 
 def test_a_page_is_not_for_a_terminal(desk) -> None:

@@ -1,7 +1,10 @@
 """`import`: the one door to Python while planning, opened by the program itself."""
 
+import sys
+import textwrap
 from pathlib import Path
 
+import pexpect
 from box import Box
 
 FLOWFILE = """
@@ -49,3 +52,38 @@ def test_what_is_wrong_with_it(tmp_path: Path) -> None:
     assert "`h.number` failed: ValueError" in failed.stderr + failed.stdout
     box.write("lib/helpers.py", "def broken(:\n")
     assert "cannot be imported: SyntaxError" in (done := box.run("-n")).stderr + done.stdout
+
+
+def test_an_import_that_takes_long_is_told_on_a_terminal(tmp_path: Path) -> None:
+    """In a real terminal: the line comes while Python runs, and is gone when the plan is shown."""
+    helpers = """
+        import os, time
+
+        while not os.path.exists("go"):
+            time.sleep(0.02)
+
+        def name():
+            return "a.txt"
+    """
+    box = Box(
+        tmp_path,
+        """
+        import "helpers.py" as h
+        rule a:
+            output: h.name()
+            shell: "touch {output}"
+        """,
+        {"helpers.py": textwrap.dedent(helpers)},
+    )
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "flowrules", "-n"], cwd=box.path, dimensions=(16, 90), encoding="utf-8", timeout=240
+    )
+    try:
+        terminal.expect_exact("reading the Flowfile (importing helpers.py)")
+        box.write("go", "")
+        terminal.expect_exact("\r\x1b[K")
+        terminal.expect_exact("1 job will run")
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)
+    assert terminal.exitstatus == 0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pexpect
 import pyte
 import pytest
 from box import Box
+
+from flowrules.pages.states import STATES
 
 FLOWFILE = """\
     rule all:
@@ -28,6 +33,14 @@ FLOWFILE = """\
 def counts(box: Box) -> dict[str, tuple[int, int, int]]:
     said = json.loads(box.ok("status", "--format", "json"))
     return {rule["rule"]: (rule["done"], rule["running"], rule["waiting"]) for rule in said["rules"]}
+
+
+def on_page(box: Box) -> dict[str, dict[str, int]]:
+    """How many jobs of each rule are in which state on the page of the DAG."""
+    found = re.search('id="data-dag">([^<]*)<', box.ok("dag", "--format", "html"))
+    assert found
+    rules = json.loads(zlib.decompress(base64.b64decode(found[1])))["rules"]
+    return {rule["name"]: {STATES[int(at)].key: n for at, n in rule["totals"].items()} for rule in rules}
 
 
 def until(box: Box, wanted: dict[str, tuple[int, int, int]]) -> None:
@@ -52,6 +65,7 @@ def test_how_far_a_run_is_and_a_look_that_stays_current(tmp_path: Path) -> None:
         screen = pyte.Screen(90, 16)
         stream = pyte.Stream(screen)
         shows(terminal, stream, screen, ["part        2        3"])
+        assert on_page(box) == {"part": {"running": 2, "run": 3}, "end": {"run": 1}, "all": {"collector": 1}}
         box.write("go0", "")
         box.write("go1", "")
         until(box, {"part": (2, 2, 1), "end": (0, 0, 1)})

@@ -1,0 +1,112 @@
+"""What is shown while a call loads and plans for long: one line on a terminal, a few calm lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from flowrules.show.output import Output
+from flowrules.show.text import escape, shorten
+from flowrules.show.units import clock_time
+
+if TYPE_CHECKING:
+    import threading
+
+PATIENCE: Final = 1.0
+"""Seconds before anything is shown on a terminal: most calls have planned by then."""
+
+REFRESH: Final = 0.2
+"""Seconds between two pictures on a terminal."""
+
+FIRST_LINE: Final = 10.0
+"""Seconds before the first line elsewhere; the next ones come after twice the time of the one before."""
+
+
+class ShownStages:
+    """Stages as they are told, and shown on a stream by a thread of its own while this is entered.
+
+    That thread only reads counts, so who works is not held up. What it drew on a terminal is gone before anything else
+    is written there.
+
+    Args:
+        output: where; None for standard error, so that what is printed in the end can be piped.
+        clock: seconds.
+    """
+
+    def __init__(self, output: Output | None = None, clock: Callable[[], float] = monotonic) -> None:
+        self._output = output
+        self._clock = clock
+        self._stage: tuple[str, Callable[[], int] | None, int] = ("", None, 0)
+        self._beside = ""
+        self._begun: float | None = None
+        self._threads: list[tuple[threading.Thread, threading.Event]] = []
+
+    def enter(self, what: str, done: Callable[[], int] | None = None, of: int = 0) -> None:
+        """See `flowrules.ports.Stages`."""
+        self._stage, self._beside = (what, done, of), ""
+
+    def beside(self, what: str) -> None:
+        """See `flowrules.ports.Stages`."""
+        self._beside = what
+
+    def __enter__(self) -> ShownStages:
+        import threading  # 2 ms that a call which plans nothing does not spend
+
+        if self._begun is None:
+            self._begun = self._clock()
+        over = threading.Event()
+        thread = threading.Thread(target=self._show, args=(over,), name="stages", daemon=True)
+        thread.start()
+        self._threads.append((thread, over))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        thread, over = self._threads.pop()
+        over.set()
+        thread.join()
+        self._stage, self._beside = ("", None, 0), ""
+
+    @property
+    def gone(self) -> float:
+        """Seconds since this was entered first."""
+        return 0.0 if self._begun is None else self._clock() - self._begun
+
+    def line(self) -> str:
+        """What is told now, with the seconds gone; "" where no stage was entered."""
+        what, done, of = self._stage
+        if not what:
+            return ""
+        number = done() if done is not None else 0
+        count = f": {number:,}{f' of {of:,}' if of else ''}" if number else ""
+        beside = f" ({escape(self._beside)})" if self._beside else ""
+        return f"{what}{count}{beside}  {clock_time(self.gone)}"
+
+    def _show(self, over: threading.Event) -> None:
+        output = self._output or Output.of(sys.stderr)
+        if output.terminal:
+            self._draw(output, over)
+        else:
+            self._tell(output, over)
+
+    def _draw(self, output: Output, over: threading.Event) -> None:
+        drawn = False
+        pause = PATIENCE - self.gone
+        while not over.wait(max(pause, REFRESH)):
+            pause = REFRESH
+            if text := self.line():
+                output.write(f"\r{shorten(text, (output.columns or 80) - 1)}\x1b[K")
+                drawn = True
+        if drawn:
+            output.write("\r\x1b[K")
+
+    def _tell(self, output: Output, over: threading.Event) -> None:
+        at = FIRST_LINE
+        while not over.wait(max(at - self.gone, 0)):
+            if text := self.line():
+                output.line(text)
+            at = max(2 * at, self.gone)
