@@ -42,11 +42,9 @@ def test_a_terminal_has_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch)
 
 def test_elsewhere_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     output = Output(io.StringIO())
-    ticks = iter(range(0, 10**9, 7))
-    stages = ShownStages(output, clock=lambda: next(ticks))
-    monkeypatch.setattr(module, "FIRST_LINE", 1.0)
+    monkeypatch.setattr(module, "FIRST_LINE", 0.001)
     seen = threading.Event()
-    with stages:
+    with ShownStages(output) as stages:
         stages.enter("ordering jobs", lambda: seen.set() or 5)
         assert seen.wait(60)
     assert output.stream.getvalue().startswith("ordering jobs: 5  ")  # type: ignore[attr-defined]
