@@ -19,8 +19,8 @@ JOBS ?= 2
 SUITE ?=
 SIZE ?=
 BENCH_VENV ?= .venv-bench
-# make test: how many processes, and further arguments of pytest, such as TESTS="tests/model -x"
-WORKERS ?= 2
+# make test: how many processes (tests mostly wait), and further arguments of pytest, such as TESTS="tests/model -x"
+WORKERS ?= 4
 TESTS ?=
 
 # Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out

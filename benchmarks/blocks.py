@@ -14,6 +14,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from measure import flowrules, scratch
 from watching import Cost, Watch
 
 SLOTS = 4
+INTERRUPTED = 130
 GOALS = {"ssh": 1.05, "mpiexec": 1.05, "parallel": 1.15}
 
 _PACKING = """\
@@ -64,6 +66,7 @@ class Campaign:
     """What one campaign took.
 
     Attributes:
+        jobs: how many ended well.
         wall: seconds of the driver from start to end; makespan: from the first start to the last end, by the record.
         ready: seconds by which a slot, on average, had its first job later than the first of all: its node was still
             starting. It belongs to start-up, not to packing.
@@ -72,6 +75,7 @@ class Campaign:
         over: median milliseconds by which jobs took longer than their sleep, where they are named by it.
     """
 
+    jobs: int
     wall: float
     makespan: float
     ready: float
@@ -108,8 +112,12 @@ class Bench:
         launcher: str,
         site: cluster.Cluster | None,
         options: Sequence[str] = (),
+        most: float | None = None,
     ) -> Campaign:
         """One campaign in a new folder, which goes again when it ended well.
+
+        Args:
+            most: seconds after which it is cancelled, as by two Ctrl-C, and measured as far as it came.
 
         Raises:
             RuntimeError: it did not; with the end of what it printed.
@@ -127,18 +135,20 @@ class Bench:
         marks = {"driver": " ".join(command), "runner": f"run-block {folder}"}
         with Watch(marks) as watch, open(folder / "said", "wb") as said:
             start = time.perf_counter()
-            done = subprocess.run(
-                command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False
+            driver = subprocess.Popen(
+                command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
+            whole = _wait(driver, most)
             wall = time.perf_counter() - start
-        if done.returncode:
-            raise RuntimeError(f"it ended with {done.returncode}\n{(folder / 'said').read_text()[-3000:]}")
-        records = self._records(folder, len(jobs))
+        if driver.returncode != (0 if whole else INTERRUPTED):
+            raise RuntimeError(f"it ended with {driver.returncode}\n{(folder / 'said').read_text()[-3000:]}")
+        records = self._records(folder, len(jobs) if whole else 0)
         shutil.rmtree(folder)
         first = min(each["started"] for each in records)
         makespan = max(each["ended"] for each in records) - first
         ready = statistics.mean(mine[0]["started"] for mine in _slots(records)) - first
         return Campaign(
+            len(records),
             wall,
             makespan,
             ready,
@@ -151,9 +161,12 @@ class Bench:
         )
 
     def _records(self, folder: Path, count: int) -> list[dict[str, Any]]:
+        """All attempts; those that ended well where ``count`` is 0."""
         command = [flowrules(), "history", "--format", "json"]
         said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
         records = [json.loads(line) for line in said.splitlines()]
+        if not count:
+            return [record for record in records if record["status"] == "done"]
         if [record["status"] for record in records] != ["done"] * count:
             raise RuntimeError(f"{len(records)} attempts are recorded for {count} jobs, or some failed")
         return records
@@ -166,6 +179,19 @@ class Bench:
             found.append(one())
         middle = statistics.median_low(each.packed for each in found)
         return next(each for each in found if each.packed == middle), found
+
+
+def _wait(driver: subprocess.Popen[bytes], most: float | None) -> bool:
+    """Waits for a driver, or cancels its campaign after some seconds; whether it came to its end by itself."""
+    try:
+        driver.wait(most)
+    except subprocess.TimeoutExpired:
+        for _ in range(2):
+            driver.send_signal(signal.SIGINT)
+            time.sleep(1.0)
+        driver.wait()
+        return False
+    return True
 
 
 def _slots(records: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -271,23 +297,24 @@ def _peer(name: str, nodes: int, rates: Sequence[float]) -> str:
     return f"| {name} | {shape} | {statistics.median(rates):.0f} | {runs} | | | | | {cluster.load()} |"
 
 
-def driver(bench: Bench, sizes: Sequence[int]) -> None:
+def driver(bench: Bench, sizes: Sequence[int], most: float | None) -> None:
     """Prints what driver and runner cost in a sandbox with 2 nodes and `-j 64`."""
     print(
-        "### driver and runner, sandbox, `-j 64`, jobs of `: > FILE`\n\n| jobs | wall (s) | driver processes and "
-        "threads | driver CPU (s) | driver MiB | runner CPU (s) | runner MiB | jobs/s | |\n"
-        "|--:|--:|--:|--:|--:|--:|--:|--:|---|"
+        "### driver and runner, sandbox, `-j 64`, jobs of `: > FILE`\n\n| jobs | of them ended | wall (s) | driver "
+        "processes and threads | driver CPU (s) | driver MiB | runner CPU (s) | runner MiB | jobs/s | |\n"
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|"
     )
     for size in sizes:
         jobs = [f"j{number}" for number in range(size)]
-        it = bench.campaign(_THROUGHPUT, jobs, 2, "local", None, ["-j", "64"])
+        it = bench.campaign(_THROUGHPUT, jobs, 2, "local", None, ["-j", "64"], most)
         print(
-            f"| {size:,} | {it.wall:.0f} | {it.driver.most} | {it.driver.cpu:.1f} | {it.driver.memory:.0f} | "
-            f"{it.runner.cpu:.1f} | {it.runner.memory:.0f} | {size / it.makespan:.0f} | {cluster.load()} |",
+            f"| {size:,} | {it.jobs:,} | {it.wall:.0f} | {it.driver.most} | {it.driver.cpu:.1f} | "
+            f"{it.driver.memory:.0f} | {it.runner.cpu:.1f} | {it.runner.memory:.0f} | "
+            f"{it.jobs / it.makespan:.0f} | {cluster.load()} |",
             flush=True,
         )
-        row = {"program": "flowrules", "memory": it.driver.memory, "driver_cpu": it.driver.cpu, "jobs": size}
-        row |= {"core_at_100": 100 * it.driver.cpu / size, "runner_memory": it.runner.memory, "wall": it.wall}
+        row = {"program": "flowrules", "memory": it.driver.memory, "driver_cpu": it.driver.cpu, "jobs": it.jobs}
+        row |= {"core_at_100": 100 * it.driver.cpu / it.jobs, "runner_memory": it.runner.memory, "wall": it.wall}
         results.save("blocks", "driver", size, [row])
     print()
 
@@ -317,6 +344,7 @@ def main() -> None:
     parser.add_argument("--launchers", default="local,ssh,mpiexec,parallel", help="those that are measured")
     parser.add_argument("--parts", default="packing,throughput", help="what is measured (packing,throughput; driver)")
     parser.add_argument("--driver-sizes", default="10000,50000", help="jobs of the part `driver`")
+    parser.add_argument("--driver-seconds", type=float, help="of a campaign of the part `driver`, at most (no limit)")
     options = parser.parse_args()
     launchers, parts = options.launchers.split(","), options.parts.split(",")
     base = scratch("flowrules-blocks-")
@@ -333,7 +361,7 @@ def main() -> None:
         if "throughput" in parts:
             throughput(bench, site, options.size, options.rounds, launchers)
         if "driver" in parts:
-            driver(bench, [int(size) for size in options.driver_sizes.split(",")])
+            driver(bench, [int(size) for size in options.driver_sizes.split(",")], options.driver_seconds)
     finally:
         if site is not None:
             site.close()

@@ -8,13 +8,13 @@ plan ──▶ scheduler ──actions──▶ executor ──outcomes──▶
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from flowrules.app.attempt import Attempt
 from flowrules.app.book import Book
 from flowrules.app.parts import Parts, Result
 from flowrules.app.temps import Temps
 from flowrules.errors import FlowfileError, FlowrulesError, StateError
-from flowrules.model.dispatch import DispatchAction, DispatchEvent
 from flowrules.model.events import (
     Ahead,
     Blocked,
@@ -35,6 +35,9 @@ from flowrules.model.progress import JobEnded, JobStarted
 from flowrules.model.record import Record
 from flowrules.plan.build import protected_outputs
 from flowrules.show.text import counted
+
+if TYPE_CHECKING:  # with its many classes it takes time to import, and runs on one machine dispatch nothing
+    from flowrules.model.dispatch import DispatchAction, DispatchEvent
 
 TAIL_LINES = 20
 FULL_DISK_PAUSE = 5.0

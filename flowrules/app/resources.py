@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.events import Capacity, Need
 from flowrules.model.job import Job
-from flowrules.model.profile import NodeShape
 from flowrules.model.quantity import Quantity
+
+if TYPE_CHECKING:
+    from flowrules.model.profile import NodeShape
 
 NOT_COUNTED = frozenset({"walltime", "nodes", "ranks", "ranks_per_node", "gpus_per_rank", "threads_per_rank"})
 """Resources that say how a job is run, not what it occupies on one machine."""
