@@ -99,7 +99,13 @@ fr_begin() { # LANE TASK run|file WORDS
   local fd=${fr_pipes[$1]-} text="$3 $2 $4"
   if [[ ! ${fr_pids[$1]-} ]]; then
     [[ ! $fd ]] || exec {fd}>&- # what nobody read of it is of an attempt whose end was told
-    exec {fd}<> <(:)
+    # Not `<(:)`: the lane would inherit the process of that as one that lives, and when numbers of processes begin anew,
+    # take the job that gets its number for it, and lose its status.
+    mkfifo -m 600 "$fr_dir/l.$1" && exec {fd}<>"$fr_dir/l.$1" && rm -f -- "$fr_dir/l.$1" || {
+      fr_tasks[$1]=
+      fr_report "$2" 126 "$fr_t" "$fr_t" 0 0 lane
+      return
+    }
     fr_pipes[$1]=$fd
     (fr_lane "$1") <&"$fd" &
     fr_pids[$1]=$!

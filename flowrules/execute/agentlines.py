@@ -13,6 +13,7 @@ _ERRORS = {
     "left": "processes it had left in the background were killed",
     "log": "its log could not be opened",
     "words": "the file with its command did not appear on the node",
+    "lane": "its node takes no more files in its folder for such (/dev/shm, $TMPDIR or /tmp)",
     "gone": "the process that watched it was killed",
     # of plain scripts, which look at outputs themselves
     "limit": "",

@@ -93,6 +93,33 @@ def test_a_lane_whose_shell_was_killed_is_made_anew(local: Rig) -> None:
     assert agents.close(1.0)
 
 
+@pytest.mark.parametrize("remote", ["ssh", "mpiexec"], indirect=True)
+def test_numbers_of_processes_may_begin_anew(remote: Rig) -> None:
+    """Each job has the number of a process that was there when its lane, or the agent before it, came to be."""
+    remote.open()
+    run(remote, "1J0.1", "echo $PPID")
+    shell, had = int(said(remote, "1J0.1")), set()
+    for number in range(2, shell + 3):
+        end = run(remote, f"1J{number}.1", f"echo $$; echo {number} >/proc/sys/kernel/ns_last_pid; exit 7")
+        assert end.exit == 7, f"as process {said(remote, f'1J{number}.1')}, where the lane is {shell}"
+        had.add(int(said(remote, f"1J{number}.1")))
+    assert shell - 1 in had
+
+
+def test_a_node_without_room_for_a_lane_tells(local: Rig) -> None:
+    agents = local.open()
+    run(local, "1J1.1", "echo $FLOWRULES_WARM")
+    folder = Path(said(local, "1J1.1")).parent
+    (folder / "l.1").mkdir()
+    agents.run(local.nodes[0], "1J2.1", ["sleep", "1"], {}, "")
+    agents.run(local.nodes[0], "1J3.1", ["true"], {}, "")
+    refused = local.ends(agents)["1J3.1"]
+    assert refused.exit == 126 and "takes no more files" in refused.error
+    assert local.ends(agents)["1J2.1"].exit == 0
+    (folder / "l.1").rmdir()
+    assert run(local, "1J4.1", "true").exit == 0
+
+
 def test_a_kill_that_comes_late_hits_no_other(rig: Rig) -> None:
     agents = rig.open()
     chance = random.Random(1)
