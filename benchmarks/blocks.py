@@ -314,7 +314,8 @@ def driver(bench: Bench, sizes: Sequence[int], most: float | None) -> None:
             flush=True,
         )
         row = {"program": "flowrules", "memory": it.driver.memory, "driver_cpu": it.driver.cpu, "jobs": it.jobs}
-        row |= {"core_at_100": 100 * it.driver.cpu / it.jobs, "runner_memory": it.runner.memory, "wall": it.wall}
+        each = (it.driver.cpu - it.driver.early) / it.jobs + it.driver.early / size
+        row |= {"core_at_100": 100 * each, "runner_memory": it.runner.memory, "wall": it.wall}
         results.save("blocks", "driver", size, [row])
     print()
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from missed import NEXT
+
 Groups = Mapping[str, Mapping[str, Any]]
 
 
@@ -221,6 +223,11 @@ _GOALS: tuple[tuple[str, str, Callable[[Figures], Answer]], ...] = (
     ("memory for each job, planning", "≤ 1,900 bytes", _memory("plan", 100_000)),
     ("memory for each job, running", "≤ 4,000 bytes", _memory("run", 10_000)),
 )
+
+
+def missed(judged: list[Judged]) -> str:
+    """What is missed, why, and what comes next, as Markdown; "" where nothing is."""
+    return "".join(f"- **{row.aim}.** {NEXT.get(row.aim, '')}\n" for row in judged if row.met is False)
 
 
 def table(judged: list[Judged]) -> str:

@@ -29,7 +29,10 @@ those of a machine with other things to do; what counts is the ratio, of program
 
 def page(kept: Mapping[str, Any]) -> str:
     """The whole page."""
-    text = _HEAD + "## Goals\n\n" + goals.table(goals.judge(kept["groups"])) + "\n"
+    judged = goals.judge(kept["groups"])
+    text = _HEAD + "## Goals\n\n" + goals.table(judged) + "\n"
+    if why := goals.missed(judged):
+        text += f"## What is missed, and what comes next\n\n{why}\n"
     if PICTURE.exists():
         text += f"## Growth\n\n![cost over size, both logarithmic]({PICTURE.name})\n\n"
     text += "## Figures\n\n"

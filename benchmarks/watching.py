@@ -19,9 +19,11 @@ class Cost:
         cpu: seconds of the processes themselves, to within an interval of looking.
         memory: largest resident set of one, MiB.
         most: processes and threads at once, with all their descendants that did not leave them.
+        early: seconds of CPU until processes of all kinds were there.
     """
 
     cpu: float = 0.0
+    early: float = 0.0
     memory: float = 0.0
     most: int = 0
 
@@ -56,6 +58,9 @@ class Watch:
                 self._search(lacking)
             for kind, pid in self._found.items():
                 self._look(self.costs[kind], pid)
+            if lacking and len(self._found) == len(self._marks):
+                for cost in self.costs.values():
+                    cost.early = cost.cpu
 
     def _search(self, kinds: list[str]) -> None:
         oldest: dict[str, tuple[int, int]] = {}

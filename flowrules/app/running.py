@@ -115,6 +115,7 @@ def execute(
             observer.warn(warning)
         campaign = _campaign(request, lock, store, observer)
         planned, planning = _plan(workflow, request, disk, store, remembering)
+        disk.stages = None  # from here on the observer shows what goes on, on the same terminal
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)

@@ -53,6 +53,10 @@ Packer = Callable[[Sequence[SchedJob]], Sequence[BlockPlan]]
 """How many blocks of which size a set of jobs is worth."""
 
 
+MOST_ALIKE = 1000
+"""Different amounts of work that are kept once: those of a rule's jobs are mostly the same."""
+
+
 class Dispatcher:
     """The driver's scheduler for batch profiles.
 
@@ -81,6 +85,7 @@ class Dispatcher:
         self._jobs = Jobs()
         self._listed: dict[int, SchedJob] = {}
         self._work: dict[int, tuple[float, float]] = {}  # node-seconds, and nodes occupied at once
+        self._alike: dict[tuple[float, float], tuple[float, float]] = {}
         self._where: dict[int, str] = {}
         self._following = Following()
         self._alone: set[int] = set()
@@ -176,7 +181,10 @@ class Dispatcher:
     def _weigh(self, job: SchedJob) -> None:
         """What a job is expected to take of nodes; nothing for those that run beside the driver."""
         share = 0.0 if job.local else share_of(job.need, self._node)
-        self._work[job.id] = share * job.expected, share
+        work = share * job.expected, share
+        if len(self._alike) < MOST_ALIKE:
+            self._alike.setdefault(work, work)
+        self._work[job.id] = self._alike.get(work, work)
         self._sharing.weigh(job)
 
     def _look_at_needs(self, job: int) -> None:
