@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from flowrules.model.plan import Cause, Decision, Plan, Reason
 from flowrules.show.grid import Column, grid
+from flowrules.show.params import param_changes
 from flowrules.show.text import counted, escape, json_line, paint, shorten, shorten_middle
 
 if TYPE_CHECKING:
@@ -262,11 +263,18 @@ def reason_lines(reason: Reason, most: int = 12) -> list[str]:
     lines = [escape(str(reason))]
     if not reason.old and not reason.new:
         return lines
+    if reason.cause is Cause.PARAMS and not reason.subject:
+        changes = [shorten(escape(line), 2 * PATH) for line in param_changes(reason.old, reason.new)]
+        return [f"{lines[0]}: {changes[0]}"] if len(changes) == 1 else lines + _few(changes, most)
     old, new = reason.old.strip("\n").split("\n"), reason.new.strip("\n").split("\n")
     if len(old) == len(new) == 1 and len(old[0]) + len(new[0]) <= PATH:
         return [f"{lines[0]} ({escape(old[0]) or 'nothing'} → {escape(new[0]) or 'nothing'})"]
     changes = [shorten(escape(line), 2 * PATH) for line in _changes(old, new)]
-    return lines + changes[:most] + ([f"… {counted(len(changes) - most, 'more line')}"] if len(changes) > most else [])
+    return lines + _few(changes, most)
+
+
+def _few(lines: list[str], most: int) -> list[str]:
+    return lines[:most] + ([f"… {counted(len(lines) - most, 'more line')}"] if len(lines) > most else [])
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> list[str]:

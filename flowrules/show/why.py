@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
@@ -14,7 +13,7 @@ from flowrules.model.files import FileRecord, Stamp
 from flowrules.model.likeness import Failure
 from flowrules.model.plan import Cause, Decision, Reason
 from flowrules.show.cause import cause_of
-from flowrules.show.params import recorded_params
+from flowrules.show.params import changed_params, param_changes
 from flowrules.show.plan_text import file_list
 from flowrules.show.progress import exit_text
 from flowrules.show.tables import clock_text
@@ -135,7 +134,9 @@ def _finding(finding: Finding, account: Account, color: bool) -> Iterator[str]:
     head = escape(reason.cause.value)
     if reason.cause is Cause.PARAMS:
         yield head
-        yield from (f"  {line}" for line in param_changes(reason.old, reason.new))
+        changes = param_changes(reason.old, reason.new)
+        yield from (f"  {shorten(escape(line), WIDTH)}" for line in changes[:LINES])
+        yield from (f"  {line}" for line in _rest(len(changes)))
     elif reason.cause is Cause.CODE:
         yield head
         yield from (f"  {line}" for line in text_changes(reason.old, reason.new, color))
@@ -200,40 +201,6 @@ def _when(mtime_ns: int) -> str:
 
 
 # ── what differs ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def param_changes(old: str, new: str) -> list[str]:
-    """`n: 3 → 4` for each param that differs, `n: 3, no more` and `n: new, 4` for those that went and came."""
-    before, after = _flat(old), _flat(new)
-    lines = []
-    for name in sorted({*before, *after}):
-        then, now = before.get(name), after.get(name)
-        if then == now:
-            continue
-        if now is None:
-            lines.append(f"{name}: {then}, no more")
-        else:
-            lines.append(f"{name}: new, {now}" if then is None else f"{name}: {then} → {now}")
-    return [shorten(escape(line), WIDTH) for line in lines[:LINES]] + _rest(len(lines))
-
-
-def _flat(text: str) -> dict[str, str]:
-    """The values of params by dotted names, those without a name by number."""
-    found: dict[str, str] = {}
-
-    def walk(name: str, value: object) -> None:
-        if isinstance(value, dict) and value:
-            for key, inner in value.items():
-                walk(f"{name}.{key}", inner)
-        elif isinstance(value, list) and value and len(value) <= 64:
-            for at, inner in enumerate(value):
-                walk(f"{name}[{at}]", inner)
-        else:
-            found[name] = json.dumps(value, ensure_ascii=False)
-
-    for at, (name, value) in enumerate(recorded_params(text)):
-        walk(name or f"params[{at}]", value)
-    return found
 
 
 def text_changes(old: str, new: str, color: bool = False) -> list[str]:
@@ -305,7 +272,6 @@ def _finding_object(finding: Finding) -> dict[str, object]:
 
 def _reason_object(reason: Reason) -> dict[str, object]:
     if reason.cause is Cause.PARAMS:
-        before, after = _flat(reason.old), _flat(reason.new)
-        names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-        return {"cause": reason.cause.value, "params": {name: [before.get(name), after.get(name)] for name in names}}
+        changes = changed_params(reason.old, reason.new)
+        return {"cause": reason.cause.value, "params": {name: [then, now] for name, then, now in changes}}
     return {"cause": reason.cause.value, "subject": reason.subject, "old": reason.old, "new": reason.new}

@@ -145,6 +145,14 @@ def test_long_changes_are_cut():
     assert reason_lines(Reason(Cause.PARAMS, "k", "", "1")) == ["changed params: k (nothing → 1)"]
 
 
+def test_changed_params_are_told_by_name():
+    old, new = '{"items":[3,"a"],"names":{"n":[0,1],"s":[1,2]}}', '{"items":[4,"a"],"names":{"n":[0,1],"s":[1,2]}}'
+    assert reason_lines(Reason(Cause.PARAMS, "", old, new)) == ["changed params: n: 3 → 4"]
+    assert reason_lines(Reason(Cause.PARAMS, "", old, "")) == ["changed params", "n: 3, no more", 's: "a", no more']
+    assert reason_lines(Reason(Cause.PARAMS, "", old, new), most=0) == ["changed params: n: 3 → 4"]
+    assert reason_lines(Reason(Cause.PARAMS, "", old, ""), most=1)[1:] == ["n: 3, no more", "… 1 more line"]
+
+
 def test_a_narrow_terminal_cuts_reasons_not_counts():
     plan = molecules(2)
     lines = render_plan(plan, width=40).splitlines()
