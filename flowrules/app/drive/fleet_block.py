@@ -151,6 +151,8 @@ class Live:
             self.lost_since = now
         if status.state is BatchState.HELD and (was is None or was.state is not BatchState.HELD):
             return f"block {self.name} is held{': ' + status.detail if status.detail else ''}"
+        if status.state is BatchState.QUEUED and was is not None and was.state is BatchState.RUNNING:
+            return f"block {self.name} was taken off its nodes by the batch system and waits to be run again"
         return self._silence(now)
 
     def _silence(self, now: float) -> str:
@@ -172,7 +174,8 @@ class Live:
         if self.absent < VANISHED_ANSWERS or now - self.absent_since < min(VANISHED, 2 * every):
             return ""
         self.lost_since = now
-        return f"block {self.name} has vanished: the batch system knows nothing of {self.id}"
+        known = f"block {self.name} has vanished: the batch system knows nothing of {self.id}"
+        return f"{known} and so has rejected it, as a routing queue does with what no queue behind it takes"
 
 
 def minutes(seconds: float) -> str:
