@@ -175,6 +175,7 @@ class Layout:
                 self.tokens.fault_line("F008", f"this indentation of {column} fits no block", line, begin, hint)
                 return
             levels.pop()
+            self._flat = False
             self.tokens.emit_layout(DEDENT)
         if column > levels[-1].column:
             hint = "begin it in the first column"

@@ -209,3 +209,10 @@ def test_a_first_statement_that_is_indented_and_then_is_not(indent):
     module, mistakes = read_module(Source("Flowfile", text))
     assert [(mistake.code, mistake.span.line) for mistake in mistakes] == [("F008", 1)]
     assert [rule.name for rule in module.statements] == ["all", "a"]
+
+
+def test_lines_left_of_a_body_that_is_not_indented():
+    text = '\trule a:\n\toutput: "x"\n    shell: "y"\nrule b:\n    output: "z"\nlet X = 1\n'
+    module, mistakes = read_module(Source("Flowfile", text))
+    assert mistakes[0].span.line == 1
+    assert [type(node).__name__ for node in module.statements][-2:] == ["Rule", "Let"]
