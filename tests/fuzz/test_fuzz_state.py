@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -317,3 +318,11 @@ def test_a_key_of_a_damaged_line_that_is_no_text(tmp_path: Path) -> None:
         store = Store.open(str(tmp_path))
         assert store.unfinished_outputs() == ["out/\ufffd(.txt"]
         store.close()
+
+
+@pytest.mark.parametrize("since", ["1e300", "-1e300", "1e18"])
+def test_a_driver_that_began_at_no_time(state, since: str) -> None:
+    folder = state()
+    owner = max(folder.glob(".flowrules/driver/*/owner"))
+    owner.write_bytes(re.sub(rb'"since": [0-9.]+', b'"since": ' + since.encode(), owner.read_bytes()))
+    assert "started at a time that no clock shows" in render_status(look("."))
