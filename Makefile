@@ -1,4 +1,4 @@
-# make setup | packages | check | test | demo | demo-small | bench | load | manners | docs | screenshots | vendor | clean
+# make setup | packages | check | test | fuzz | demo | demo-small | bench | load | manners | docs | screenshots | vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -23,10 +23,14 @@ BENCH_VENV ?= .venv-bench
 WORKERS ?= 4
 TESTS ?=
 
+# make fuzz: how many cases of each fuzzer, from which seed
+N ?= 1000
+SEED ?= 1
+
 # Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
 PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
 
-.PHONY: help setup packages check test demo demo-small bench load manners docs screenshots vendor clean
+.PHONY: help setup packages check test fuzz demo demo-small bench load manners docs screenshots vendor clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -95,6 +99,13 @@ test: $(VENV)/.test
 	@! command -v chromium >/dev/null || $(MAKE) --no-print-directory $(VENV)/.browser \
 	    || echo "no Playwright here: tests in a browser are left out"
 	$(BIN)/python -m pytest -q -rs -n $(WORKERS) $(TESTS)
+
+# Many cases of what `make test` tries a few of: the same seed gives the same cases. Figures are told at the end.
+fuzz: $(VENV)/.test
+	@mkdir -p build && rm -f build/fuzz-figures
+	FUZZ_N=$(N) FUZZ_SEED=$(SEED) FUZZ_FIGURES=$(abspath build/fuzz-figures) $(BIN)/python -m pytest -q -rs -n 2 \
+	    --hypothesis-seed=$(SEED) tests/fuzz tests/syntax/test_syntax_fuzz.py tests/expr/test_expr_fuzz.py $(TESTS)
+	@sort build/fuzz-figures
 
 demo: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results -j $(JOBS)

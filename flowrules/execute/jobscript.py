@@ -23,6 +23,12 @@ _WORD: Final = re.compile(r"[A-Za-z0-9._@-]*")
 _DEPEND: Final = re.compile(r"[A-Za-z0-9.,:_\[\]@?-]*")
 _BREAKS: Final = re.compile(r"""["'`\\$#]|[\x00-\x1f\x7f]""")
 _ARRAY: Final = {"pbs": re.compile(r"-J\b"), "slurm": re.compile(r"(-a\b|--array\b)")}
+_UNFILLED: Final = (
+    *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, SyntaxError, MemoryError),  # deeper than Python's own compiler likes, or too large
+)
+"""What expressions of a template raise beside what Jinja2 says itself."""
+
 _HEADS: Final = {"pbs": "#PBS", "slurm": "#SBATCH"}
 
 
@@ -163,7 +169,7 @@ def _rendered(path: str, values: dict[str, object]) -> str:
     except jinja2.UndefinedError as error:
         hint = "a template knows `block`, `options`, `profile` and `command`"
         raise UsageError(f"the template `{path}` asks for something that is not there: {error.message}", hint) from None
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (jinja2.TemplateError, *_UNFILLED) as error:
         raise UsageError(f"the template `{path}` cannot be filled in: {error}") from None
     if len(text) > LARGEST:
         raise UsageError(f"the script that `{name}` makes is larger than 1MiB")

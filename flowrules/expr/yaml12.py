@@ -342,7 +342,8 @@ class _Composer:
         return self._span(event.start_mark.index, event.end_mark.index)
 
     def _span(self, start: int, end: int) -> Span:
-        return Span(self.source, self.start + start, self.start + end)
+        last = len(self.source.text)  # libyaml places what is missing one behind the last character
+        return Span(self.source, min(self.start + start, last), min(self.start + end, last))
 
 
 @dataclass(slots=True, eq=False)

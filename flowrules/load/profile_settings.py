@@ -108,7 +108,7 @@ def _unknown(path: tuple[str, ...], span: Span, problems: Problems) -> None:
     while general(".".join(path[: i + 1])) is not None:
         i += 1
     known = ".".join(path[:i])
-    names = below(known)
+    names = below(general(known) or known)
     if known and not names:
         problems.error("F812", f"`{known}` has no keys below it", span)
         return

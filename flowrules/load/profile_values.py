@@ -49,12 +49,15 @@ class Values:
             hint = f"write `{path.rpartition('.')[2]}: {{{first[0]}: …}}`" if first else None
             self.wrong(node, path, "a mapping", hint)
             return {}
-        known = below(path)
+        known = below(general(path) or path)
         found = {}
         for key, child in node.children.items():
             assert isinstance(key, str)
             inside = f"{path}.{key}" if path else key
-            if (general(inside) is None) if known else not key:
+            if not known and (not key or "." in key):
+                hint = "names are made of letters, digits and `_-@`; dots stand between keys"
+                self._problems.error("F802", f"`{key}` is no name in `{path}`", node.keys[key], hint)
+            elif known and general(inside) is None:
                 self.unknown(key, path, node.keys[key], known)
             elif child.value is not None:
                 found[key] = child

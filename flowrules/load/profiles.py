@@ -170,9 +170,9 @@ class _Reader:
         )
 
     def _is_name(self, name: str, what: str, span: Span) -> bool:
-        good = bool(name) and all(c.isascii() and (c.isalnum() or c in "._-@") for c in name) and name[0] != "-"
+        good = bool(name) and all(c.isascii() and (c.isalnum() or c in "_-@") for c in name) and name[0] != "-"
         if not good or name == "auto":
-            hint = "names are made of letters, digits and `._-@`; `auto` lets the program choose"
+            hint = "names are made of letters, digits and `_-@`; `auto` lets the program choose"
             self._problems.error("F802", f"`{name}` is no name of a {what}", span, hint)
         return good and name != "auto"
 
@@ -205,8 +205,10 @@ def _leaves(node: Node | None, path: str) -> Iterator[str]:
     if not keys and node is not None and isinstance(node.value, dict):
         keys = tuple(key for key in node.children if isinstance(key, str) and node.children[key].value is not None)
     for key in keys:
-        kind = KEYS[general(inside + key) or ""].kind
-        if kind in ("section", "names"):
+        known = general(inside + key)
+        if known is None:  # a mistake, which is told
+            continue
+        if KEYS[known].kind in ("section", "names"):
             yield from _leaves(node.children.get(key) if node is not None else None, inside + key)
         else:
             yield inside + key

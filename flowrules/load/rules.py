@@ -92,7 +92,7 @@ class RuleMaker:
 
     def _check_fit(self, draft: Draft) -> None:
         """Directives that mean nothing with the action of the rule."""
-        action = draft.action
+        action, whole = draft.action, not draft.site.damaged  # what is missing may stand in text that could not be read
         kind = None if action is None else ("run" if isinstance(action, tree.RunBlock) else action.name)
         problems = self._problems
         if "fresh" in draft.directives and kind != "call":
@@ -100,10 +100,12 @@ class RuleMaker:
             problems.error("F233", "`fresh` belongs to `call`", draft.place("fresh"), hint)
         if "executable" in draft.directives and kind != "shell":
             problems.error("F233", "`executable` belongs to `shell`", draft.place("executable"))
+        if kind is None and not whole:
+            return
         if kind is None and draft.node.kind == "checkpoint":
             hint = "a checkpoint makes what later expressions read"
             problems.error("F233", f"checkpoint `{draft.name}` does nothing", draft.node.name_span, hint)
-        elif kind is None and "output" in draft.directives and not draft.site.damaged:
+        elif kind is None and "output" in draft.directives:
             hint = "add `shell:`, `script:`, `run:`, `call:` or `template:`"
             message = f"rule `{draft.name}` has outputs, but no action that makes them"
             problems.error("F233", message, draft.place("output"), hint)
@@ -111,7 +113,7 @@ class RuleMaker:
             problems.warn(
                 "W233", f"rule `{draft.name}` has no action, so `threads` means nothing", draft.place("threads")
             )
-        if draft.node.kind == "checkpoint" and kind is not None and "output" not in draft.directives:
+        if draft.node.kind == "checkpoint" and kind is not None and whole and "output" not in draft.directives:
             problems.error("F233", f"checkpoint `{draft.name}` has no output to read", draft.node.name_span)
 
     def _check_input_flags(self, draft: Draft) -> None:
@@ -125,7 +127,9 @@ class RuleMaker:
                     self._problems.error("F222", f"`{flag}` belongs to an output", item.value.span, hint)
 
     def _check_own_output(self, draft: Draft) -> None:
-        """An input written exactly like an output of the same rule."""
+        """An input written exactly like an output of the same rule; not where the head of another could not be read."""
+        if draft.site.damaged:
+            return
         outputs = {(s.prefix, s.body): s for item in draft.items("output") for s in _strings(item.value)}
         for item in draft.items("input"):
             for string in _strings(item.value):

@@ -5,7 +5,7 @@ The cost of a look-up does not grow with the number of rules whose patterns begi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from flowrules.errors import Diagnostic, FlowfileError
 from flowrules.model.pattern import Matcher, Pattern
@@ -69,7 +69,7 @@ class RuleIndex:
                 values = matcher.match(path)
             except TimeoutError:
                 raise _too_slow(rule, matcher, path) from None
-            if values is not None and (rule, values) not in found:
+            if values is not None and (rule, values) not in found and not _strays(rule, values):
                 found.append((rule, values))
         if self._has_folders:
             found += [c for c in self._folder_owners(path) if c not in found]
@@ -118,7 +118,7 @@ class RuleIndex:
                 if alike == 1 and entry is not None and entry[1].bare:
                     rule, matcher = entry
                     value = path[len(matcher.prefix) : length - len(matcher.suffix)]
-                    if value[0] != "/" and ".." not in value:
+                    if value[0] not in "/." and value[-1] not in "/." and ".." not in value:
                         values = shared.get(value)
                         if values is None:
                             values = shared[value] = (value,)
@@ -152,9 +152,32 @@ class RuleIndex:
                     values = matcher.match(folder)
                 except TimeoutError:
                     raise _too_slow(owner, matcher, folder) from None
-                if values is not None:
+                if values is not None and not _strays(owner, values):
                     yield owner, values
             at = path.rfind("/", 0, at)
+
+
+def _strays(rule: Rule, values: Values) -> bool:
+    """Whether with these values a file of the rule would lie outside of the folder its pattern starts in.
+
+    No value has a part `..`, but one that begins or ends with a dot or a slash may complete one: `{a}.{b}` for `.` and
+    `/x`.
+    """
+    for value in values:  # a loop, as every file that is asked for comes here
+        if value[0] in "/." or value[-1] in "/.":
+            break
+    else:
+        return False
+    of = dict(zip(rule.wildcards, values, strict=True))
+    patterns = (output.path for output in (*rule.outputs, *rule.logs, *rule.benchmarks))
+    return any(_leads_out(pattern, of) for pattern in patterns if isinstance(pattern, Pattern))
+
+
+def _leads_out(pattern: Pattern, of: Mapping[str, str]) -> bool:
+    written = "".join(part if isinstance(part, str) else "x" for part in pattern.parts)
+    filled = "".join(part if isinstance(part, str) else of[part.name] for part in pattern.parts)
+    ups, more = written.split("/").count(".."), filled.split("/").count("..")
+    return more > ups or (filled[0] == "/" and written[0] != "/")
 
 
 def _too_slow(rule: Rule, matcher: Matcher, path: str) -> FlowfileError:

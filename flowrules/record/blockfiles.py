@@ -117,7 +117,8 @@ def epochs(path: str) -> list[int]:
         names = os.listdir(path)
     except OSError as error:
         raise unusable(path, error) from error
-    return sorted(int(n[len(_INBOX) :]) for n in names if n.startswith(_INBOX) and n[len(_INBOX) :].isdigit())
+    numerals = [name[len(_INBOX) :] for name in names if name.startswith(_INBOX)]
+    return sorted(int(numeral) for numeral in numerals if numeral.isascii() and numeral.isdigit())
 
 
 def write_spec(path: str, spec: BlockSpec) -> None:

@@ -31,7 +31,7 @@ def told_jobs(number: int, directory: str = ".") -> ToldJobs | None:
         with open(_path(number, directory), encoding="utf-8") as file:
             at, counts = json.load(file)
         return ToldJobs(float(at), {str(rule): int(count) for rule, count in counts.items()})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
         return None
 
 

@@ -25,7 +25,7 @@ from typing import TypeAlias
 from zlib import crc32
 
 from flowrules.errors import StateError
-from flowrules.record.state import sync_folder, write_all
+from flowrules.record.state import require_own, sync_folder, write_all
 
 _CHUNK = 1 << 22
 _WINDOW = 1 << 16
@@ -70,9 +70,12 @@ def key_of(name: str) -> bytes:
 
 
 def name_of(key: bytes) -> str:
-    """The name that `key_of` wrote."""
+    """The name that `key_of` wrote; of a key that is damaged, what can be read of it."""
     plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), key) if b"\\" in key else key
-    return plain.decode("utf-8", "surrogatepass")
+    try:
+        return plain.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return plain.decode("utf-8", "replace")
 
 
 def size_of(place: int) -> int:
@@ -223,16 +226,22 @@ class Journal:
         self._fd = self._open(path)
 
     def _open(self, path: str) -> int:
-        flags = os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         flags |= os.O_RDONLY if self._read_only else os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
-            return os.open(path, flags, 0o600)
+            fd = os.open(path, flags, 0o600)
         except FileNotFoundError:
             if self._read_only:
                 return -1
             raise self._failed("open", FileNotFoundError(errno.ENOENT, "its folder is gone")) from None
         except OSError as error:
             raise self._failed("open", error) from error
+        try:
+            require_own(fd, path)
+        except StateError:
+            os.close(fd)
+            raise
+        return fd
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -310,7 +310,7 @@ def _prune(drivers: str, number: int) -> None:
     """Remove old numbers; the highest always stays, so none is used twice."""
     with contextlib.suppress(OSError):
         for name in os.listdir(drivers):
-            if name.isdigit() and int(name) <= number - _KEPT:
+            if name.isascii() and name.isdigit() and int(name) <= number - _KEPT:
                 shutil.rmtree(f"{drivers}/{name}", ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ def numbers(folder: str) -> list[int]:
         OSError: the folder cannot be read; one that is absent has none.
     """
     try:
-        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+        return sorted(int(name) for name in os.listdir(folder) if name.isascii() and name.isdigit())
     except FileNotFoundError:
         return []
 

@@ -80,7 +80,10 @@ def describe(owner: Owner | None) -> str:
     """An owner in words."""
     if owner is None:
         return "its name is not known yet"
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner.since))
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner.since))
+    except (OverflowError, ValueError, OSError):  # its file is damaged
+        since = "at a time that no clock shows"
     user = f" by {owner.user}" if owner.user else ""
     command = f": `{owner.command}`" if owner.command else ""
     return f"process {owner.pid} on {owner.host}, started {since}{user}{command}"

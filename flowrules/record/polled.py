@@ -16,7 +16,7 @@ from zlib import crc32
 
 from flowrules.errors import StateError
 from flowrules.record.journal import encode_line, key_of, name_of, split_keys
-from flowrules.record.state import write_all
+from flowrules.record.state import require_own, write_all
 
 _CHUNK = 1 << 22
 
@@ -58,12 +58,13 @@ class Follower:
         """
         found: list[PolledLine] = []
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return found
         except OSError as error:
             raise _failed("read", self.path, error) from error
         try:
+            require_own(fd, self.path)
             self._read(fd, found)
         except OSError as error:
             raise _failed("read", self.path, error) from error
@@ -104,8 +105,7 @@ class Follower:
         for line in bad:
             fields = line.split(b"\t", 4)
             if len(fields) == 5:
-                with suppress(UnicodeDecodeError):
-                    self.suspects.extend(name_of(key) for key in split_keys(fields[3]))
+                self.suspects.extend(name_of(key) for key in split_keys(fields[3]))
 
 
 def _parse(line: bytes) -> tuple[int, bytes, bytes, bytes] | None:
@@ -138,9 +138,18 @@ class Appender:
         self._torn = False
         self._doubtful = False
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            self._look()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o600)
         except OSError as error:
+            raise _failed("open", path, error) from error
+        try:
+            require_own(self._fd, path)
+            self._look()
+        except StateError:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
             raise _failed("open", path, error) from error
 
     @property

@@ -49,6 +49,8 @@ def state_folder(directory: str, *, create: bool) -> str | None:
             f"`{path}` belongs to another user ({_user(status.st_uid)})",
             "work in a directory of your own, or ask its owner to remove the folder",
         )
+    if status.st_mode & 0o022:
+        _refuse_planted(path)
     _check_version(path)
     if create:
         try:
@@ -58,6 +60,36 @@ def state_folder(directory: str, *, create: bool) -> str | None:
         except OSError as error:
             raise _unusable(path, error) from error
     return path
+
+
+def require_own(fd: int, path: str) -> None:
+    """Make sure that an open file is a regular one of this user's: what others wrote there is not to be believed.
+
+    Raises:
+        StateError: it is not.
+    """
+    status = os.fstat(fd)
+    if not modes.S_ISREG(status.st_mode):
+        raise StateError(f"`{path}` is no file", "remove it: flowrules keeps its records under this name")
+    if status.st_uid != os.geteuid():
+        raise _foreign(path, status.st_uid)
+
+
+def _foreign(path: str, uid: int) -> StateError:
+    hint = "somebody could write in this folder: remove the file, and what else there is not yours"
+    return StateError(f"`{path}` belongs to another user ({_user(uid)})", hint)
+
+
+def _refuse_planted(path: str) -> None:
+    """A folder in which others may write may hold files of theirs, which they can still change when it is private."""
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                owner = entry.stat(follow_symlinks=False).st_uid
+                if owner != os.geteuid():
+                    raise _foreign(entry.path, owner)
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def write_atomically(path: str, content: bytes) -> None:

@@ -119,8 +119,11 @@ def record_label(record: Record) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """Local date and time; "" for 0."""
-    return strftime("%Y-%m-%d %H:%M:%S", localtime(seconds)) if seconds else ""
+    """Local date and time; "" for 0, `?` for what no clock shows."""
+    try:
+        return strftime("%Y-%m-%d %H:%M:%S", localtime(seconds)) if seconds else ""
+    except (OverflowError, ValueError, OSError):
+        return "?"
 
 
 def _made(state: OutputState) -> float:

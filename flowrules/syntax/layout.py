@@ -166,14 +166,16 @@ class Layout:
     def _dedent(self, column: int, line: int, begin: int) -> None:
         """Close the blocks that a line in this column stands outside of."""
         levels = self._levels
-        if len(levels) == 1 and column < levels[0].column:
-            levels[0] = Level(column, False)
         while column < levels[-1].column:
+            if len(levels) == 1:  # the first statement was indented, which was told
+                levels[0] = Level(column, False)
+                return
             if column > levels[-2].column:
                 hint = f"the lines above it begin at {levels[-1].column} and {levels[-2].column}"
                 self.tokens.fault_line("F008", f"this indentation of {column} fits no block", line, begin, hint)
                 return
             levels.pop()
+            self._flat = False
             self.tokens.emit_layout(DEDENT)
         if column > levels[-1].column:
             hint = "begin it in the first column"

@@ -1,5 +1,7 @@
 """Any expression gives a value or a diagnostic with a place, whatever it is made of."""
 
+import os
+
 from expr_world import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,9 @@ from flowrules.errors import FlowfileError
 from flowrules.expr.builtins import BUILTINS
 from flowrules.expr.methods import METHOD_NAMES
 from flowrules.model.values import NamedList
+
+MANY = int(os.environ.get("FUZZ_N", "0"))
+"""Examples that `make fuzz` asks for."""
 
 FLOWFILE = """\
 let OUT = "out"
@@ -122,7 +127,7 @@ def compound(inner):
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=max(400, MANY), derandomize=not MANY)
 @given(st.recursive(atoms, compound, max_leaves=6))
 def test_a_value_or_a_diagnostic(text):
     BENCH.renew(20_000)

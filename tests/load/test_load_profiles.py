@@ -86,6 +86,11 @@ MISTAKES: dict[str, tuple[str, Overrides]] = {
         ("unknown-key", with_node("bloks: {nodes: 2}\n")),
         ("unknown-key-below", with_node("blocks: {nods: 2, max_blocks: 3}\n")),
         ("key-in-the-wrong-place", with_node("walltime: 1h\naccount: me\n")),
+        ("unknown-key-of-a-queue", with_node("queues:\n  debug: {nodes: 1, jobs_per_usr: 5}\n")),
+        (
+            "names-with-dots",
+            with_node("queues:\n  de.bug: {nodes: 1}\n  a: {routes: {b.c: {nodes: 1}, '': {nodes: 1}}}\n"),
+        ),
         ("key-of-a-gpu", gpus('{id: "0", cpu: "0-3"}')),
         ("section-that-is-none", "scheduler: pbs\nnode: 64\nblocks: [1]\nqueues: debug\n"),
         ("scheduler", "scheduler: PBS\nlauncher: mpirun\n"),

@@ -270,3 +270,18 @@ def test_flags_of_inputs():
     load(rule("r", 'output: "x"', 'input: ancient("a"), directory("d")'))
     (message,) = told(rule("r", 'output: "x"', 'input: temp("a")'))
     assert "F222 `temp` belongs to an output" in message
+
+
+def test_what_may_stand_in_a_line_that_cannot_be_read_is_not_missed():
+    checkpoint = 'checkpoint split:\n    input: "{n}.fa"\n    OUTPUT "parts/{n}"\n    SHELL "split {input}"\n'
+    lines = {"OUTPUT": "output:", "SHELL": "shell:"}
+    for damaged in lines:
+        text = checkpoint
+        for word, good in lines.items():
+            text = text.replace(word, good.rstrip(":") + " :: " if word == damaged else good)
+        assert [message.split(" ")[0].split(":")[1] for message in told(text)] == [str(3 + (damaged == "SHELL"))]
+
+
+def test_a_rule_whose_head_cannot_be_read_is_not_taken_for_what_stands_above_it():
+    text = 'rule all:\n    input: "out"\n\n    rule special:\n    output: "out"\n    shell: "touch {output}"\n'
+    assert [message.partition(" ")[0] for message in told(text)] == ["Flowfile:4:5"]

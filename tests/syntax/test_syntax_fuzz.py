@@ -1,5 +1,7 @@
 """Whatever the text: no exception, sensible diagnostics, and spans that lie in the text."""
 
+import os
+
 from flowfile_strategies import modules, mutations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,12 @@ from flowrules.span import Source
 from flowrules.syntax.reader import parse_expression, read_module
 from flowrules.syntax.walk import children
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = int(os.environ.get("FUZZ_N", "0"))
+"""Examples that `make fuzz` asks for."""
+
+QUIET = settings(
+    max_examples=max(150, MANY), derandomize=not MANY, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def check(text):

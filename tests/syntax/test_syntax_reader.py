@@ -201,3 +201,18 @@ def test_the_body_of_a_misspelt_rule_is_read():
 def test_statements_after_an_unclosed_bracket_are_read():
     module, _ = read_module(Source("Flowfile", "let X = f(1, 2\nlet Y = 3\nlet Z = [\n\nlet A = 1\n"))
     assert [statement.name for statement in module.statements] == ["Y", "A"]
+
+
+@pytest.mark.parametrize("indent", [1, 2, 4, 8])
+def test_a_first_statement_that_is_indented_and_then_is_not(indent):
+    text = " " * indent + "rule all:\n" + " " * (indent + 2) + 'input: "a"\n\nrule a:\n    output: "a"\n'
+    module, mistakes = read_module(Source("Flowfile", text))
+    assert [(mistake.code, mistake.span.line) for mistake in mistakes] == [("F008", 1)]
+    assert [rule.name for rule in module.statements] == ["all", "a"]
+
+
+def test_lines_left_of_a_body_that_is_not_indented():
+    text = '\trule a:\n\toutput: "x"\n    shell: "y"\nrule b:\n    output: "z"\nlet X = 1\n'
+    module, mistakes = read_module(Source("Flowfile", text))
+    assert mistakes[0].span.line == 1
+    assert [type(node).__name__ for node in module.statements][-2:] == ["Rule", "Let"]

@@ -10,8 +10,11 @@ from typing import Any
 
 from flowrules.model.batch import QueueToday
 
-_CLOCK = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+)(?:\.\d+)?")
-_LIMIT = re.compile(r"\[\s*([uop]):([^=\]]+)=(\d+)\s*\]")
+_CLOCK = re.compile(r"(?:(\d{1,12}):)?(?:(\d{1,12}):)?(\d{1,12})(?:\.\d+)?")  # no time is longer, whoever writes more
+_LIMIT = re.compile(r"\[\s*([uop]):([^=\]]+)=(\d{1,15})\s*\]")
+_DIGITS = 16
+"""More of them are no count: Python refuses to read thousands."""
+
 _SECTIONS = ("resources_max", "resources_min")
 
 
@@ -103,7 +106,7 @@ def _is_true(value: object) -> bool:
 
 def _whole(value: object) -> int | None:
     text = str(value).strip()
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else None
 
 
 def _seconds(value: object) -> float | None:

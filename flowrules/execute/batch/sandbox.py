@@ -215,9 +215,9 @@ class Sandbox:
         return number
 
     def _env(self, number: int, id: str, name: str, queue: str, nodes: int, mark: str) -> dict[str, str]:
-        """The submitter's, so that what is installed is found; without what an outer batch job left in it."""
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("PBS_", "SLURM_", "SBATCH_"))}
-        env |= {RUN: chained(RUN, mark), ATTEMPT: chained(ATTEMPT, "batch"), "FLOWRULES_BATCH_ID": id}
+        """What it has of its own. All else is the server's, and so of the call that started it: it holds secrets, which
+        are written down nowhere."""
+        env = {RUN: chained(RUN, mark), ATTEMPT: chained(ATTEMPT, "batch"), "FLOWRULES_BATCH_ID": id}
         if self._profile.scheduler == "pbs":
             env |= {
                 "PBS_ENVIRONMENT": "PBS_BATCH",
@@ -225,8 +225,8 @@ class Sandbox:
                 "PBS_JOBNAME": name,
                 "PBS_QUEUE": queue,
                 "PBS_O_WORKDIR": self._directory,
-                "PBS_O_HOME": env.get("HOME", ""),
-                "PBS_O_PATH": env.get("PATH", ""),
+                "PBS_O_HOME": os.environ.get("HOME", ""),
+                "PBS_O_PATH": os.environ.get("PATH", ""),
             }
         elif self._profile.scheduler == "slurm":
             env |= {

@@ -34,7 +34,8 @@ class SandboxJob:
         running: at most so many batch jobs of its queue run at once; None: as many as fit.
         mark: value of the run mark of its processes, unique.
         after: numbers of batch jobs that have to have ended before it starts.
-        directory: where it starts; output, error: absolute paths, "" for a file in the sandbox and for the output.
+        directory: where it starts; env: variables on top of those of the server.
+        output, error: absolute paths, "" for a file in the sandbox and for the output.
     """
 
     number: int

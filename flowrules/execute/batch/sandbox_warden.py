@@ -17,6 +17,8 @@ PBS_WALLTIME = -29
 PBS_SIGNAL = 256
 _LOOK = 0.05
 _NO_START = 254
+_OUTER = ("PBS_", "SLURM_", "SBATCH_")
+"""Variables that a batch job around the sandbox left: its own are none of theirs."""
 
 
 def watch(folder: SandboxFolder, job: SandboxJob, nodes: tuple[str, ...]) -> None:
@@ -39,7 +41,8 @@ def watch(folder: SandboxFolder, job: SandboxJob, nodes: tuple[str, ...]) -> Non
 
 
 def _start(folder: SandboxFolder, job: SandboxJob, nodes: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    env = {**job.env, "FLOWRULES_NODES": ",".join(nodes)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OUTER)}
+    env = {**inherited, **job.env, "FLOWRULES_NODES": ",".join(nodes)}
     if "PBS_JOBID" in env:
         env["PBS_NODEFILE"] = folder.of(job.number, "nodefile")
     if "SLURM_JOB_ID" in env:

@@ -36,7 +36,10 @@ _ENDS = {
     "REVOKED": "was taken over by another cluster",
 }
 _ATTRIBUTE = re.compile(r"(?:^|\s)(\w+)=(\S*)")
-_TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+_TIME = re.compile(r"(?:(\d{1,12})-)?(?:(\d{1,12}):)?(\d{1,12}):(\d{1,12})")
+_DIGITS = 16
+"""More of them are no count or status: Python refuses to read thousands."""
+
 _SOON = 10.0
 """Seconds in which partitions are to be told of: what is not known then is taken as the profile says."""
 
@@ -193,7 +196,7 @@ def _partition(said: Mapping[str, str]) -> QueueToday:
 
 
 def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and text.isdecimal() and len(text) < _DIGITS else None
 
 
 def _seconds(text: str) -> float | None:
@@ -208,7 +211,7 @@ def _seconds(text: str) -> float | None:
 def _exit(text: str) -> int | None:
     """Of `CODE:SIGNAL` as `sacct` writes it, or of the kernel's number as `squeue` does."""
     code, colon, number = text.partition(":")
-    if not (code.isdecimal() and (number.isdecimal() or not colon)):
+    if not (code.isdecimal() and (number.isdecimal() or not colon)) or len(text) > _DIGITS:
         return None
     ended, by = (int(code), int(number)) if colon else (int(code) >> 8, int(code) & 0x7F)
     return 256 + by if by else ended
