@@ -41,7 +41,9 @@ class ShownStages:
         self._clock = clock
         self._stage: tuple[str, Callable[[], int] | None, int] = ("", None, 0)
         self._beside = ""
-        self._begun: float | None = None
+        self._since: float | None = None
+        self._before = 0.0
+        self._line_at = FIRST_LINE
         self._threads: list[tuple[threading.Thread, threading.Event]] = []
 
     def enter(self, what: str, done: Callable[[], int] | None = None, of: int = 0) -> None:
@@ -55,8 +57,8 @@ class ShownStages:
     def __enter__(self) -> ShownStages:
         import threading  # 2 ms that a call which plans nothing does not spend
 
-        if self._begun is None:
-            self._begun = self._clock()
+        if self._since is None:
+            self._since = self._clock()
         over = threading.Event()
         thread = threading.Thread(target=self._show, args=(over,), name="stages", daemon=True)
         thread.start()
@@ -70,11 +72,13 @@ class ShownStages:
         over.set()
         thread.join()
         self._stage, self._beside = ("", None, 0), ""
+        if not self._threads:
+            self._before, self._since = self.gone, None
 
     @property
     def gone(self) -> float:
-        """Seconds since this was entered first."""
-        return 0.0 if self._begun is None else self._clock() - self._begun
+        """Seconds for which this was entered; what was done in between, such as a run, is none of it."""
+        return self._before + (0.0 if self._since is None else self._clock() - self._since)
 
     def line(self) -> str:
         """What is told now, with the seconds gone; "" where no stage was entered."""
@@ -105,8 +109,7 @@ class ShownStages:
             output.write("\r\x1b[K")
 
     def _tell(self, output: Output, over: threading.Event) -> None:
-        at = FIRST_LINE
-        while not over.wait(max(at - self.gone, 0)):
+        while not over.wait(max(self._line_at - self.gone, 0)):
             if text := self.line():
                 output.line(text)
-            at = max(2 * at, self.gone)
+            self._line_at = max(2 * self._line_at, self.gone)

@@ -68,3 +68,19 @@ def test_what_a_stage_waits_for_is_named_until_the_next_one() -> None:
     stages.beside("importing helpers.py")
     stages.enter("ordering jobs")
     assert stages.line() == "ordering jobs  0s"
+
+
+def test_only_the_time_of_stages_counts() -> None:
+    now = [0.0]
+    stages = ShownStages(Output(io.StringIO()), clock=lambda: now[0])
+    with stages:
+        now[0] = 2.0
+        with stages:
+            now[0] = 3.0
+        assert stages.gone == 3.0
+    now[0] = 3600.0  # a run
+    assert stages.gone == 3.0
+    with stages:
+        now[0] = 3601.0
+        stages.enter("judging jobs")
+        assert stages.line() == "judging jobs  4s"
