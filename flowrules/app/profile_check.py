@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from flowrules.app.drive.fleet_queues import asks_with
+from flowrules.app.drive.manners import room
 from flowrules.errors import BatchError, UsageError
 from flowrules.execute.batch.choose import batch_system
 from flowrules.execute.batch.patience import finish
@@ -43,6 +46,8 @@ def check_profile(profile: Profile, environ: Mapping[str, str]) -> list[Finding]
         *_commands(profile, inside, environ),
         *_script(profile),
         *_queues(profile, environ),
+        *_ssh(profile, environ),
+        *([] if inside else _tasks(environ)),
         *(_node(profile, environ) if inside else _elsewhere(profile)),
     ]
 
@@ -94,6 +99,37 @@ def _queues(profile: Profile, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("wrong", "queues", words)
     if not told:
         yield Finding("ok", "queues", f"as the profile says, or wider, by `{command}`")
+
+
+def _ssh(profile: Profile, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether nodes will let each other in by key: sshd does not trust keys in folders that others may write."""
+    home = environ.get("HOME", "")
+    if profile.launcher not in ("ssh", "parallel") or not os.path.isdir(home):
+        return
+    fine = True
+    for name, folder in (("$HOME", home), ("~/.ssh", f"{home}/.ssh")):
+        try:
+            mode = stat.S_IMODE(os.stat(folder).st_mode)
+        except OSError:
+            continue
+        if mode & 0o077:
+            fine = False
+            then = "refuses keys then" if mode & 0o022 else "may refuse keys then"
+            said = f"`{name}` has mode {mode:o}, and sshd of a node {then}: `chmod 700 {name}`"
+            yield Finding("wrong" if mode & 0o022 else "note", "ssh between nodes", said)
+    if not os.path.exists(f"{home}/.ssh/authorized_keys"):
+        fine = False
+        said = "there is no `~/.ssh/authorized_keys`: unless hosts of this site trust each other, add your public key"
+        yield Finding("note", "ssh between nodes", said)
+    if fine:
+        yield Finding("ok", "ssh between nodes", "`$HOME` and `~/.ssh` are private, `authorized_keys` is there")
+
+
+def _tasks(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What a login node lets a user have, where it says so."""
+    if (found := room(environ)) is not None:
+        enough, said = found
+        yield Finding("ok" if enough else "wrong", "processes", said)
 
 
 def _elsewhere(profile: Profile) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What this machine offers to jobs: cores, memory, GPUs."""
+"""What this machine offers to jobs: cores, memory, GPUs; and how many processes it lets a user have."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def memory_bytes() -> int:
             if text.isdigit():
                 limits.append(int(text))
     return min(limits)
+
+
+def tasks(environ: Mapping[str, str] | None = None) -> tuple[int, int] | None:
+    """Processes and threads there are, and may be, in the control group of this user here; None where it has no limit.
+
+    Login nodes have such limits; beyond them programs fail to start, or hang. Of several the tightest counts.
+    """
+    environ = os.environ if environ is None else environ
+    folders = _cgroups("pids")
+    if user := environ.get("USER", ""):
+        folders.append(f"/sys/fs/cgroup/users/{user}")
+    found = []
+    for folder in folders:
+        most, now = _read(f"{folder}/pids.max"), _read(f"{folder}/pids.current")
+        if most.isdigit() and now.isdigit():
+            found.append((int(now), int(most)))
+    return min(found, key=lambda pair: pair[1] - pair[0], default=None)
 
 
 def gpus(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:

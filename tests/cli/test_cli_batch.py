@@ -96,3 +96,21 @@ def test_no_run_begins_beside_blocks_that_it_would_not_go_on_with(desk) -> None:
         desk.write(f".flowrules/blocks/b00{number}/block.json", "{}")
     told = "b002 (batch job `7.sandbox`), b003, b004 and 3 more"
     assert desk.wrong() == BLOCKS.format(other="", blocks=told)
+
+
+def test_a_login_node_without_room_for_a_driver_is_told(desk, monkeypatch) -> None:
+    """The batch system refuses the block for good, so that nothing more is done."""
+    desk.write("mine/profile.yaml", "scheduler: pbs\nnode: {cpus: 4}\nqueue: none\n")
+    desk.write("bin/qsub", "#!/bin/sh\necho 'qsub: Unknown queue' >&2\nexit 170\n")
+    (desk.path / "bin/qsub").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{desk.path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr("flowrules.app.drive.manners.tasks", lambda environ: (125, 128))
+    said = desk.call("--profile", "./mine")
+    assert said.status == 1
+    assert (
+        "125 of 128 processes and threads that you may have on this host are there; a driver takes up to 16, and beyond "
+        "the limit programs fail to start, or hang: end some, or go to another login node"
+    ) in said.out
+    assert "block b001 was not taken: " in said.out
+    monkeypatch.setattr("flowrules.app.drive.manners.tasks", lambda environ: (1, 128))
+    assert "processes and threads" not in desk.call("--profile", "./mine").out

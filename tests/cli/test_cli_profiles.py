@@ -18,6 +18,8 @@ MINE = "# A machine of mine.\nscheduler: pbs\nlauncher: ssh\nnode: {cpus: 4}\n"
 def own_folder(desk, monkeypatch):
     """No profiles of whoever runs the tests, and none of their settings."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(desk.path / "config"))
+    monkeypatch.setenv("HOME", str(desk.path / "nobody"))
+    monkeypatch.setattr("flowrules.app.drive.manners.tasks", lambda environ: None)
     for name in list(os.environ):
         if name.startswith("FLOWRULES_SET_") or name in ("PBS_JOBID", "SLURM_JOB_ID"):
             monkeypatch.delenv(name)
@@ -184,6 +186,81 @@ def test_check_of_queues(desk, monkeypatch) -> None:
     )
     qstat.write_text("#!/bin/sh\nexit 1\n")
     assert findings(desk, 0, "polaris", "--set", "pbs.account=proj")["queues"][0] == "note"
+
+
+@pytest.mark.parametrize(
+    ("now", "state", "said"),
+    [
+        (
+            112,
+            "ok",
+            "112 of 128 processes and threads that you may have on this host are there; a driver takes up to 16",
+        ),
+        (
+            113,
+            "wrong",
+            "113 of 128 processes and threads that you may have on this host are there; a driver takes up to 16, and "
+            "beyond the limit programs fail to start, or hang: end some, or go to another login node",
+        ),
+    ],
+)
+def test_check_of_what_a_login_node_lets_a_user_have(desk, monkeypatch, now, state, said) -> None:
+    monkeypatch.setattr("flowrules.app.drive.manners.tasks", lambda environ: (now, 128))
+    monkeypatch.setenv("PATH", str(desk.path / "bin"))
+    assert findings(desk, 1, "polaris")["processes"] == (state, said)
+    monkeypatch.setenv("PBS_JOBID", "1.host")
+    assert "processes" not in findings(desk, 1, "polaris"), "compute nodes are another matter"
+
+
+@pytest.mark.parametrize(
+    ("home", "ssh", "keys", "found"),
+    [
+        (0o700, 0o700, True, [("ok", "`$HOME` and `~/.ssh` are private, `authorized_keys` is there")]),
+        (
+            0o700,
+            0o755,
+            True,
+            [("note", "`~/.ssh` has mode 755, and sshd of a node may refuse keys then: `chmod 700 ~/.ssh`")],
+        ),
+        (
+            0o770,
+            0o700,
+            True,
+            [("wrong", "`$HOME` has mode 770, and sshd of a node refuses keys then: `chmod 700 $HOME`")],
+        ),
+        (
+            0o700,
+            None,
+            False,
+            [
+                (
+                    "note",
+                    "there is no `~/.ssh/authorized_keys`: unless hosts of this site trust each other, add your "
+                    "public key",
+                )
+            ],
+        ),
+    ],
+)
+def test_check_of_what_ssh_between_nodes_needs(desk, monkeypatch, home, ssh, keys, found) -> None:
+    place = desk.path / "ada"
+    place.mkdir(mode=0o700)
+    if ssh is not None:
+        (place / ".ssh").mkdir()
+        (place / ".ssh").chmod(ssh)
+    if keys:
+        (place / ".ssh/authorized_keys").touch()
+    place.chmod(home)
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setenv("PATH", str(desk.path / "bin"))
+
+    def told(launcher: str) -> list[tuple[str, str]]:
+        said = desk.call("profiles", "check", "polaris", "--launcher", launcher, "--format", "json").out.splitlines()
+        every = [json.loads(line) for line in said]
+        return [(one["state"], one["said"]) for one in every if one["what"] == "ssh between nodes"]
+
+    assert told("ssh") == found and told("parallel") == found
+    assert told("mpiexec") == []
 
 
 def test_check_in_a_batch_job(desk, monkeypatch) -> None:

@@ -77,6 +77,32 @@ def test_a_control_group_holds_memory(monkeypatch, limit: str):
     assert memory == 1048576 if limit == "1048576" else 1 << 26 < memory < 1 << 50
 
 
+LOGIN = {
+    "/proc/self/cgroup": "0::/user.slice/user-7.slice/session-1.scope\n",
+    "/sys/fs/cgroup/user.slice/pids.max": "max",
+    "/sys/fs/cgroup/user.slice/pids.current": "4000",
+    "/sys/fs/cgroup/user.slice/user-7.slice/pids.max": "1000",
+    "/sys/fs/cgroup/user.slice/user-7.slice/pids.current": "20",
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "user", "found"),
+    [
+        ({}, "ada", (20, 1000)),
+        # as Polaris has it: a control group of the user's name
+        ({"/sys/fs/cgroup/users/ada/pids.max": "128", "/sys/fs/cgroup/users/ada/pids.current": "31"}, "ada", (31, 128)),
+        ({"/sys/fs/cgroup/users/ada/pids.max": "128", "/sys/fs/cgroup/users/ada/pids.current": "31"}, "", (20, 1000)),
+        ({"/sys/fs/cgroup/user.slice/user-7.slice/pids.max": "max"}, "ada", None),
+        ({"/sys/fs/cgroup/user.slice/user-7.slice/pids.current": ""}, "ada", None),
+    ],
+)
+def test_a_control_group_holds_processes(monkeypatch, more, user, found):
+    files = {**LOGIN, **more}
+    monkeypatch.setattr(machine, "_read", lambda path: files.get(path, ""))
+    assert machine.tasks({"USER": user}) == found
+
+
 def test_the_host_has_a_short_name():
     assert machine.host()
     assert "." not in machine.host()

@@ -11,6 +11,7 @@ from flowrules.app.drive.beside import refuse_beside_blocks
 from flowrules.app.drive.campaign import CampaignLoop
 from flowrules.app.drive.cutoff import Handed
 from flowrules.app.drive.fleet import Fleet
+from flowrules.app.drive.manners import local_cores, room
 from flowrules.app.drive.tasks import TaskMaker, unlike
 from flowrules.app.intake import Intake
 from flowrules.app.profiles import open_profile
@@ -138,6 +139,8 @@ def hold_blocks(
         every=SANDBOX_EVERY if settings.sandbox else EVERY,
         swept=settings.sandbox,
     )
+    if not settings.sandbox and (found_room := room()) is not None and not found_room[0]:
+        observer.warn(found_room[1])
     held: dict[str, tuple[str, Fate]] = {}
     told: list[str] = []
     foreign = lock.previous is not None and not is_local(lock.previous)
@@ -208,7 +211,7 @@ def campaign_loop(campaign: Campaign, setting: Setting, executor: LocalExecutor)
         packer(profile, settings.max_jobs, limits),
         max_jobs=settings.max_jobs,
         keep_going=setting.request.run.keep_going,
-        local_jobs=settings.local_cores or machine.cores(),
+        local_jobs=settings.local_cores or local_cores(machine.cores()),
         limits=limits,
     )
     workshop = setting.workshop(None)
