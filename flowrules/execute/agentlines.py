@@ -65,6 +65,21 @@ def ready(node: str, words: list[str]) -> NodeReady | None:
         return None
 
 
+def why_gone(launcher: str, status: int, said: str, *, was_ready: bool) -> str:
+    """Why a node is lost whose launcher ended, in words.
+
+    Args:
+        status: the launcher's; said: its last line, "" for none.
+        was_ready: its agent had begun.
+    """
+    why = "its agent is gone" if was_ready else "its agent could not be started"
+    why += f", `{launcher}` ended with status {status}"
+    why += f": {said}" if said else ""
+    if not was_ready and launcher in ("ssh", "parallel") and "Permission denied" in said:
+        why += " (nodes let each other in by a key in `~/.ssh/authorized_keys`, with `$HOME` and `~/.ssh` of mode 700)"
+    return why
+
+
 def note(node: str, words: list[str]) -> NodeNote:
     """A remark from the words after `note`."""
     if words[:1] == ["unbound"]:

@@ -342,10 +342,7 @@ class Agents:
         status = self._drop(node)
         if node.leaving:
             return
-        if not why:
-            why = "its agent is gone" if was else "its agent could not be started"
-            why += f", `{self._spec.launcher}` ended with status {status}"
-            why += f": {node.said}" if node.said else ""
+        why = why or agentlines.why_gone(self._spec.launcher, status, node.said, was_ready=was)
         self._collect(node)
         for task in node.tasks:
             self._where.pop(task, None)

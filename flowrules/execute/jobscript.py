@@ -22,6 +22,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,229}")
 _WORD: Final = re.compile(r"[A-Za-z0-9._@-]*")
 _DEPEND: Final = re.compile(r"[A-Za-z0-9.,:_\[\]@?-]*")
 _BREAKS: Final = re.compile(r"""["'`\\$#]|[\x00-\x1f\x7f]""")
+_ARRAY: Final = {"pbs": re.compile(r"-J\b"), "slurm": re.compile(r"(-a\b|--array\b)")}
 _HEADS: Final = {"pbs": "#PBS", "slurm": "#SBATCH"}
 
 
@@ -120,6 +121,14 @@ def _check(profile: Profile, block: ScriptBlock, command: str) -> None:
         for item in texts:
             if isinstance(item, str):
                 _refuse(item, f"`{profile.scheduler}.{key}`", "change it in the profile")
+    array = _ARRAY.get(profile.scheduler)
+    directives = profile.options.get("directives")
+    for line in directives if isinstance(directives, tuple) else ():
+        if array is not None and array.match(line.strip()):
+            raise UsageError(
+                f"`{profile.scheduler}.directives` asks for a job array: `{line}`",
+                "leave it out: a block is one batch job, and its jobs are put on slots by the program",
+            )
     where = "work in a folder whose path holds plain characters only"
     _refuse(block.folder, "the folder of a block", where)
     if profile.scheduler == "pbs" and any(char in block.folder for char in ":,"):

@@ -288,6 +288,30 @@ def test_a_node_that_cannot_be_had(request: pytest.FixtureRequest, tmp_path) -> 
     assert agents.close(0.0)
 
 
+def test_a_node_that_refuses_the_key(request: pytest.FixtureRequest, tmp_path) -> None:
+    rig = Rig("ssh", tmp_path, request.getfixturevalue("hosts"))
+    rig.options += ["-o", "IdentityFile=none", "-o", "PreferredAuthentications=publickey"]
+    agents = rig.agents()
+    agents.open()
+    (lost,) = rig.until(agents, NodeLost)
+    assert isinstance(lost, NodeLost) and lost.reaped
+    assert lost.why.startswith("its agent could not be started, `ssh` ended with status 255: ")
+    assert lost.why.endswith(
+        "(nodes let each other in by a key in `~/.ssh/authorized_keys`, with `$HOME` and `~/.ssh` of mode 700)"
+    )
+
+
+def test_nothing_that_forks_beside_threads_or_mpi_runs_on_a_node(rig: Rig) -> None:
+    """Python processes that fork under MPI may hang on all nodes but the first: an agent is bash, and starts bash."""
+    agents = rig.open()
+    agents.run(rig.nodes[0], "1J1.1", [*SH, "touch up.1; sleep 1000"], {}, "")
+    rig.come(lambda: (rig.folder / "up.1").exists())
+    programs = {Path(os.readlink(f"/proc/{pid}/exe")).name for pid in rig.alive("1J1.1")}
+    assert programs <= {"bash", "sleep"}
+    agent = {Path(os.readlink(f"/proc/{pid}/exe")).name for pid in rig.called("flowrules-agent")}
+    assert agent <= {"bash", "perl"}, "perl is GNU Parallel's"
+
+
 def test_worker_init_that_leaves_or_takes_too_long(local: Rig) -> None:
     agents = local.agents(init="echo no modules here >&2; exit 4")
     agents.open()

@@ -161,6 +161,21 @@ def test_options_and_commands_that_break_a_line():
     assert refused(of, command="a\nb")[0] == "the command of a block has several lines"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_block_is_a_job_array(name):
+    """Batch jobs never share a node, so an array is no way to place jobs on GPUs; wide ones hang in routing queues."""
+    of = profile(name)
+    offer = choose(of, of.blocks.nodes, of.blocks.walltime)
+    script = render_script(of, replace(BLOCK, nodes=offer.nodes, queue=offer.queue.name), COMMAND)
+    words = [word for line in script.splitlines() if line.startswith("#") for word in line.split()]
+    assert not [word for word in words if word.startswith(("-J", "-a", "--array"))]
+    line = "-J 0-99%10" if of.scheduler == "pbs" else "--array=0-99%10"
+    assert refused(replace(of, options={**of.options, "directives": ("-m n", line)})) == (
+        f"`{of.scheduler}.directives` asks for a job array: `{line}`",
+        "leave it out: a block is one batch job, and its jobs are put on slots by the program",
+    )
+
+
 def own(tmp_path: Path, template: str | bytes) -> Profile:
     """A profile of the user's with a template of his own."""
     folder = tmp_path / "mine"

@@ -172,7 +172,8 @@ class Live:
         if self.absent < VANISHED_ANSWERS or now - self.absent_since < min(VANISHED, 2 * every):
             return ""
         self.lost_since = now
-        return f"block {self.name} has vanished: the batch system knows nothing of {self.id}"
+        known = f"block {self.name} has vanished: the batch system knows nothing of {self.id}"
+        return f"{known} and so has rejected it, as a routing queue does with what no queue behind it takes"
 
 
 def minutes(seconds: float) -> str:

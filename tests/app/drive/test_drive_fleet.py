@@ -22,7 +22,7 @@ from flowrules.model.events import Need
 from flowrules.model.profile import Profile, Queue
 from flowrules.model.record import Record
 from flowrules.ports import Waiting
-from flowrules.record.messages import Closed, Ended, Grant, Started
+from flowrules.record.messages import Closed, Ended, Grant, Sick, Started
 from flowrules.record.spool_runner import RunnerFolder
 
 PROFILE = open_profile("pbs", {}, (), None)
@@ -238,6 +238,31 @@ def test_a_block_without_a_word_is_quarantined_where_it_had_begun(yard):
     assert of(yard.news(60), Over) == [Over(began, barren=True)]
 
 
+def test_an_id_that_vanished_before_its_block_began_was_rejected(yard):
+    """A routing queue answers with an id and drops the batch job when no queue behind it takes it: it never ended."""
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    yard.machine.jobs.clear()
+    assert of(yard.news(15), Over) == [], "one answer is no proof"
+    news = yard.news(30)
+    assert of(news, TasksGiven) == [TasksGiven(block, ("1J1.1",))] and not of(news, TaskEnded)
+    assert of(news, Over) == [Over(block, barren=True)]
+    assert (
+        "block b001 has vanished: the batch system knows nothing of 1.m and so has rejected it, as a routing queue does "
+        "with what no queue behind it takes"
+    ) in yard.said
+
+
+def test_a_block_that_is_held_is_told_once_and_waited_for(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    yard.machine.jobs["1.m"] = BatchStatus(BatchState.HELD, "job held, too many failed attempts to run")
+    assert of(yard.news(600), Over) == []
+    assert [said for said in yard.said if "held" in said] == [
+        f"block {block} is held: job held, too many failed attempts to run"
+    ]
+
+
 def test_an_id_that_vanished_is_no_end_where_the_block_had_begun(yard):
     block = yard.block(task("1J1.1"))
     yard.news(2)
@@ -246,6 +271,18 @@ def test_an_id_that_vanished_is_no_end_where_the_block_had_begun(yard):
         assert of(yard.news(600), Over) == []
     (told,) = [said for said in yard.said if "nothing was heard" in said]
     assert told.endswith("the batch system says it is unknown: waiting on"), "once"
+
+
+def test_a_node_that_a_block_uses_no_more_is_told_with_why(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    with yard.runner(block) as runner:
+        runner.write(Sick("n7", "its agent could not be started, `ssh` ended with status 255"))
+        runner.sync()
+        yard.news()
+    assert yard.said[-1] == (
+        "block b001 uses node n7 no more: its agent could not be started, `ssh` ended with status 255"
+    )
 
 
 def test_a_lost_answer_is_learned_from_the_block_itself(yard):
