@@ -515,6 +515,64 @@ def test_a_node_that_is_lost_twice_is_sick_and_with_the_last_one_the_block_ends(
     assert sorted(b.given) == ["1J1.1", "1J2.1"] and not b.ends
 
 
+def test_a_node_that_fails_what_others_do_not_fail_is_used_no_more(block):
+    """Its failures are not told: they go back, and cost no job a retry."""
+    b = block()
+    script = "until [[ -e go.$FLOWRULES_NODES ]]; do sleep 0.02; done; [[ $FLOWRULES_NODES == n0 ]] || exit 9"
+    b.folder.take([task(f"1J{n}.1", script) for n in range(8)])
+    runner = b.start(FLOWRULES_NODES="n0,n1")
+    b.until(lambda: len(b.all_of(Started)) == 8)
+    (b.path / "go.n0").touch()
+    b.until(lambda: len(b.ends) == 4)
+    failing = {event.task for event in b.all_of(Started) if event.node == "n1"}
+    assert len(failing) == 4
+    (b.path / "go.n1").touch()
+    b.until(lambda: len(b.given) == 4)
+    assert set(b.given) == failing and not failing & set(b.ends)
+    why = "3 jobs in a row failed there that do not fail on other nodes"
+    assert b.all_of(Sick) == [Sick("n1", why)] and f"the node n1 is used no more: {why}" in b.said
+    b.folder.take([task(f"1J{n}.2", script) for n in range(8)])
+    b.until(lambda: len(b.ends) == 12)
+    assert {end.record.host for end in b.ends.values()} == {"n0"}
+    assert {end.record.status for end in b.ends.values()} == {"done"}
+    b.folder.stop(0.0)
+    assert b.closes(runner) == Closed(True)
+
+
+def test_a_job_that_fails_by_itself_is_told_though_others_of_its_rule_end_well(block):
+    b = block()
+    wait = "until [[ -e {} ]]; do sleep 0.02; done"
+    script = f"{wait.format('well')}; [[ $FLOWRULES_ATTEMPT == 1J7.1 ]] || exit 0; {wait.format('badly')}; exit 9"
+    b.folder.take([task(f"1J{n}.1", script) for n in range(8)])
+    b.start(FLOWRULES_NODES="n0,n1")
+    b.until(lambda: len(b.all_of(Started)) == 8)
+    (b.path / "well").touch()
+    b.until(lambda: len(b.ends) == 7)
+    (b.path / "badly").touch()
+    b.folder.take([task(f"1J{n}.1", script) for n in range(8, 16)])
+    b.until(lambda: len(b.ends) == 16)
+    assert b.ends["1J7.1"].record.exit == 9 and not b.all_of(Sick) and not b.given
+
+
+def test_ranks_that_could_not_be_started_are_started_on_other_nodes(block):
+    """As PALS fails: nodes that had part in it twice are used no more, and it costs the job no retry."""
+    b = block()
+    script = """
+        case $FLOWRULES_NODES in *n4*) echo "n4: launch failed: Couldn't forward RPC launch(7) to child"; exit 255;; esac
+        echo $FLOWRULES_NODES > out
+    """
+    runner = b.start(FLOWRULES_NODES="n0,n1,n2,n3,n4")
+    for attempt in (1, 2, 3):
+        b.folder.take([task(f"1J1.{attempt}", script, ["out"], label="mpi", need=Need(1, nodes=2))])
+        b.until(lambda attempt=attempt: f"1J1.{attempt}" in b.given or f"1J1.{attempt}" in b.ends)
+    assert list(b.given) == ["1J1.1", "1J1.2"] and b.ends["1J1.3"].record.status == "done"
+    assert "n4" not in b.read("out")
+    told = {sick.node: sick.why for sick in b.all_of(Sick)}
+    assert "n4" in told and set(told.values()) == {"ranks could not be started there, again and again"}
+    b.folder.stop(0.0)
+    assert b.closes(runner) == Closed(True)
+
+
 def test_a_task_of_several_nodes_is_told_its_hosts_and_how_to_start_ranks(block):
     b = block()
     say = 'echo "$FLOWRULES_NODES $FLOWRULES_MPIRUN" > out'

@@ -16,6 +16,8 @@ from flowrules.app.block.runner_agents import AgentsLike, tell
 from flowrules.app.block.runner_clocks import BEAT_SECONDS, LOOK_SECONDS, TICK_SECONDS, Clocks
 from flowrules.app.block.runner_desk import Back, Desk, End, Move, Place
 from flowrules.app.block.runner_nodes import Nodes
+from flowrules.app.block.runner_suspects import DOUBT_SECONDS as SUSPECT_SECONDS
+from flowrules.app.block.runner_suspects import IN_A_ROW, Suspects, is_launch_failure
 from flowrules.app.block.runner_work import Bench, Work
 from flowrules.errors import DirectoryHeld, FlowrulesError, StateError
 from flowrules.execute.launchers import ranges
@@ -50,6 +52,7 @@ class Runner:
         self._desk.have(before)
         self._bench = Bench(spec, Disk("."), block.past.ended.values(), before.values())
         self._nodes = Nodes(block, hosts, begun + QUARANTINE_SECONDS)
+        self._suspects = Suspects()
         self._works: dict[str, Work] = {}
         self._awaiting: list[Work] = []
         self._to_start: list[Work] = []
@@ -251,6 +254,8 @@ class Runner:
                     work.unwanted = work.unwanted or "lost"
                 self._nodes.forget(work)
                 self._late.append((work, event))
+                if not (event.killed or work.unwanted):
+                    self._suspect(work, event, now)
         elif isinstance(event, NodeReady):
             self._nodes.ready(event)
             self._give_orphans(now, event.node)
@@ -258,6 +263,40 @@ class Runner:
             self._lost(event, now)
         elif isinstance(event, NodeNote):
             tell(f"{event.node}: {event.text}")
+
+    def _suspect(self, work: Work, event: TaskEnded, now: float) -> None:
+        """Whose failure it is: that of ranks which could not be started is no job's, and some nodes fail alone."""
+        node, nodes, rule, label = work.node, work.slot.nodes, work.task.draft.rule, work.task.label
+        if event.exit and len(nodes) > 1 and is_launch_failure(work.log):
+            forgiven, blamed = self._suspects.launch_failed(label, nodes)
+            work.unwanted = "lost" if forgiven else ""
+            for each in blamed:
+                self._give_up(each, len(nodes), "ranks could not be started there, again and again", now)
+            return
+        if len(nodes) > 1:
+            self._suspects.launched(nodes)
+        self._suspects.ended(node, rule, label, ok=event.exit == 0)
+        if self._suspects.fails_alone(node):
+            self._give_up(node, 1, f"{IN_A_ROW} jobs in a row failed there that do not fail on other nodes", now)
+        if event.exit and self._nodes.is_sick(node):
+            work.unwanted = "lost"
+
+    def _give_up(self, node: str, keep: int, why: str, now: float) -> None:
+        """A node is used no more, though its agent lives; failures there that were not told yet go back."""
+        if not self._nodes.give_up(node, keep):
+            return
+        tell(f"the node {node} is used no more: {why}")
+        self._block.write(say.Sick(node, why))
+        for work, ended in self._late:
+            if work.node == node and ended.exit:
+                work.unwanted = work.unwanted or "lost"
+        self._do(self._desk.node_gone(now, node, waited=False))
+
+    def _is_in_doubt(self, work: Work, event: TaskEnded, now: float) -> bool:
+        """Whether a failure may be its node's, and is not told yet."""
+        if not event.exit or work.unwanted or self._why or now >= work.ended + SUSPECT_SECONDS:
+            return False
+        return self._suspects.is_in_doubt(work.node, work.task.draft.rule)
 
     def _lost(self, event: NodeLost, now: float) -> None:
         """A node is gone: it is tried once more, and what ran there goes back when it is known to be dead."""
@@ -293,6 +332,7 @@ class Runner:
                 self._give(work, self._why or f"a node of {work.task.name} was lost", now)
                 continue
             doubtful = event.exit in BY_SOMEBODY and not work.unwanted and now < work.ended + DOUBT_SECONDS
+            doubtful = doubtful or self._is_in_doubt(work, event, now)
             patient = patience and now < work.until
             if doubtful or (end := self._bench.finish(work, event, patient=patient)) is None:
                 self._late.append((work, event))

@@ -54,7 +54,8 @@ class Nodes:
         """A node takes tasks; its agent has made sure that nothing older runs there."""
         self._ready[event.node] = event
         self._swept.add(event.node)
-        self._new.append(event.node)
+        if event.node not in self._sick:
+            self._new.append(event.node)
 
     def usable(self, now: float, is_wide: Callable[[], bool]) -> list[str]:
         """Nodes that got ready and may be given tasks from now on.
@@ -80,9 +81,22 @@ class Nodes:
         for work in works:
             if work.node == event.node and work.begun is not None and not work.ended:
                 self._orphans.setdefault(work.task.name, (work, until))
+        again = count == 1 and event.node not in self._sick
         if count > 1:
             self._sick.add(event.node)
-        return count == 1
+        return again
+
+    def give_up(self, node: str, keep: int) -> bool:
+        """Use a node no more whose agent lives, where so many others are left. Whether that is new."""
+        if node in self._sick or len(self._sick) + 1 + keep > len(self.names):
+            return False
+        self._sick.add(node)
+        self._new = [other for other in self._new if other != node]
+        return True
+
+    def is_sick(self, node: str) -> bool:
+        """Whether a node is used no more."""
+        return node in self._sick
 
     @property
     def all_sick(self) -> bool:
