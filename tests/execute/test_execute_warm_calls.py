@@ -110,6 +110,16 @@ def test_one_import_for_calls_one_after_another(rig: Rig) -> None:
     rig.come(lambda: not rig.alive())
 
 
+def test_where_interpreters_are_met_may_have_a_longer_name_than_a_socket(local: Rig) -> None:
+    """As the TMPDIR of PALS has: a socket is known by 107 bytes at most."""
+    place = local.folder / ("t" * 120)
+    place.mkdir(mode=0o700)
+    calls = Calls(local, "def work(job):\n    print(os.getpid())\n")
+    ends = [calls.call("work", FLOWRULES_WARM=str(place), TMPDIR=str(place)) for _ in range(2)]
+    assert len({calls.said(end) for end in ends}) == 1 and len(calls.imports) == 1
+    assert [name for name in os.listdir(place) if "@" in name], "it is met there"
+
+
 def test_what_a_call_used_is_told(local: Rig) -> None:
     work = "def work(job):\n    x = bytearray(50_000_000)\n    end = time.process_time() + 0.2\n"
     calls = Calls(local, work + "    while time.process_time() < end: pass\ndef rest(job):\n    pass\n")
