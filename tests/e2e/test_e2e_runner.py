@@ -437,6 +437,15 @@ def test_a_runner_that_is_ended_as_it_begins_says_that_the_block_is_closed(block
     assert list(b.given) == ["1J1.1"]
 
 
+def test_a_runner_does_not_touch_what_a_newer_program_wrote(block):
+    b = block()
+    (b.path / ".flowrules/version").write_text("2\n")
+    b.folder.take([task("1J1.1", "true")])
+    assert b.start().wait(PATIENCE) == 2
+    assert "error: `.flowrules` was written by a newer flowrules (format 2; this program knows 1)" in b.said
+    assert not os.path.exists(f"{b.folder.path}/runs/01/log")
+
+
 def test_a_duplicate_ends_at_once_and_leaves_the_first_alone(block):
     b = block()
     first = b.start("1.sandbox")

@@ -15,6 +15,7 @@ from flowrules.errors import DirectoryHeld
 from flowrules.execute.machine import host
 from flowrules.record.blockfiles import read_spec
 from flowrules.record.spool_runner import RunnerFolder
+from flowrules.record.state import state_folder
 
 LOST_STATUS = 3
 
@@ -31,7 +32,7 @@ def run_block(folder: str, agents: AgentsMaker) -> int:
         started; 3 where a later start of the block took over.
 
     Raises:
-        StateError: the block's folder cannot be used.
+        StateError: the block's folder cannot be used, or the state folder is a newer program's.
         BatchError: the nodes of the batch job cannot be learned.
     """
     begun = time.monotonic()
@@ -40,6 +41,7 @@ def run_block(folder: str, agents: AgentsMaker) -> int:
     path = os.path.abspath(folder)
     spec = read_spec(path)
     os.chdir(spec.directory)
+    state_folder(".", create=False)  # which may be of a newer program, where this one was made older meanwhile
     hosts = allocated_hosts(os.environ, host())
     if spec.launcher == "local" and not os.environ.get("FLOWRULES_NODES"):
         hosts = hosts[:1]
