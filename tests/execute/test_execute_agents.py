@@ -290,7 +290,7 @@ def test_a_node_that_cannot_be_had(request: pytest.FixtureRequest, tmp_path) -> 
 
 def test_a_node_that_refuses_the_key(request: pytest.FixtureRequest, tmp_path) -> None:
     rig = Rig("ssh", tmp_path, request.getfixturevalue("hosts"))
-    rig.options += ["-o", "IdentityFile=none", "-o", "PreferredAuthentications=publickey"]
+    rig.options += ["-o", "PreferredAuthentications=hostbased"]  # by the key it is let in
     agents = rig.agents()
     agents.open()
     (lost,) = rig.until(agents, NodeLost)
