@@ -1,4 +1,4 @@
-# make setup | packages | check | test | demo | demo-small | bench | docs | screenshots | vendor | clean
+# make setup | packages | check | test | demo | demo-small | bench | load | manners | docs | screenshots | vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -26,7 +26,7 @@ TESTS ?=
 # Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
 PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
 
-.PHONY: help setup packages check test demo demo-small bench docs screenshots vendor clean
+.PHONY: help setup packages check test demo demo-small bench load manners docs screenshots vendor clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -105,6 +105,14 @@ demo-small: $(VENV)/.demo
 bench: $(VENV)/.test $(BENCH_VENV)/.peers
 	@BENCH_VENV=$(abspath $(BENCH_VENV)) PATH=$(BIN):$$PATH \
 	    $(BIN)/python benchmarks/run.py $(SUITE) $(if $(SIZE),--size $(SIZE))
+
+# SIZE is that of the part `jobs`, the others go with it; ten minutes on two cores
+load: $(VENV)/.test
+	$(BIN)/python benchmarks/load.py $(if $(SIZE),--size $(SIZE))
+
+# 10,000 jobs in a block: ends with an error where the driver takes more of a login node than it may
+manners: $(VENV)/.test
+	$(BIN)/python benchmarks/load.py --parts manners
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference/make_codes.py
