@@ -136,6 +136,7 @@ def test_a_driver_over_which_another_took_ends_and_leaves_its_blocks(campaign) -
     driver = box.driver("-j", "4")
     box.until(lambda: box.exists("up"))
     driver.send_signal(signal.SIGSTOP)
+    assert f"process {driver.pid}" in box.campaign("-j", "4", status=3), "from this host it is seen to live"
     box.write(".flowrules/driver/000002/owner", ELSEWHERE)
     driver.send_signal(signal.SIGCONT)
     assert driver.wait(60) == 3, box.read("said")

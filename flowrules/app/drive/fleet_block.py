@@ -151,6 +151,8 @@ class Live:
             self.lost_since = now
         if status.state is BatchState.HELD and (was is None or was.state is not BatchState.HELD):
             return f"block {self.name} is held{': ' + status.detail if status.detail else ''}"
+        if status.state is BatchState.QUEUED and was is not None and was.state is BatchState.RUNNING:
+            return f"block {self.name} was taken off its nodes by the batch system and waits to be run again"
         return self._silence(now)
 
     def _silence(self, now: float) -> str:

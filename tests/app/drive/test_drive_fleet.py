@@ -263,6 +263,19 @@ def test_a_block_that_is_held_is_told_once_and_waited_for(yard):
     ]
 
 
+def test_a_block_that_was_preempted_is_told_and_waited_for(yard):
+    """As in a queue whose blocks are stopped to make room, and run again under their ids."""
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    with yard.runner(block):
+        yard.machine.jobs["1.m"] = BatchStatus(BatchState.RUNNING)
+        yard.news(20)
+        yard.machine.jobs["1.m"] = QUEUED
+        assert yard.news(120) == [], "what it holds is not taken back: its next start goes on with it"
+    told = [said for said in yard.said if "taken off" in said]
+    assert told == ["block b001 was taken off its nodes by the batch system and waits to be run again"], "once"
+
+
 def test_an_id_that_vanished_is_no_end_where_the_block_had_begun(yard):
     block = yard.block(task("1J1.1"))
     yard.news(2)
