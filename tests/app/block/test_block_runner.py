@@ -254,7 +254,9 @@ def test_a_node_that_is_given_up_does_not_come_back_and_the_last_one_stays(tmp_p
     assert not nodes.lost(NodeLost("n0", "its agent is gone", reaped=True), [], 2.0), "its agent is not started anew"
     nodes.ready(NodeReady("n0", "n0"))
     assert nodes.usable(3.0, lambda: False) == []
+    assert nodes.has_others("n0") and nodes.has_others("n1") and nodes.has_others("n1", 1)
     assert nodes.give_up("n1", 1) and not nodes.give_up("n2", 1) and not nodes.all_sick
+    assert not nodes.has_others("n2") and nodes.has_others("n1")
     block.close()
     driver.close()
 
