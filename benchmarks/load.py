@@ -2,8 +2,8 @@
 
 `fan-in`: a job with 100,000 inputs. `levels`: a chain of 10,000 jobs. `rules`: 1,000, a job each. `folder`: an output
 that is a folder of 100,000 files (a million: `--size 2000000`). `jobs`: 200,000 through one driver, in a block of the
-sandbox. `manners`: what a driver takes of a login node meanwhile, with 10,000 jobs. Each but the last two is run, and
-looked at again with nothing to do.
+sandbox. `runners`: 64 blocks that write at once. `manners`: what a driver takes of a login node meanwhile, with 10,000
+jobs. Each but the last three is run, and looked at again with nothing to do.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def folder(size: int) -> None:
 # ── in a block ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _campaign(count: int, command: Sequence[str]) -> tuple[Taken, dict[str, Any]]:
+def _campaign(count: int, command: Sequence[str], *sets: str) -> tuple[Taken, dict[str, Any]]:
     """Jobs that do nothing, in one block of the sandbox: what the driver took, and what it counted."""
     base = scratch("flowrules-load-")
     folder = base / "work"
@@ -202,7 +202,7 @@ def _campaign(count: int, command: Sequence[str]) -> tuple[Taken, dict[str, Any]
         (folder / "Flowfile").write_text(_JOBS.format(size=count))
         cluster.write_profile(folder / "machine", 2, 8)
         call = ["-q", "-j", "512", "--profile", "./machine", "--sandbox"]
-        taken = run([*command, *call], folder)
+        taken = run([*command, *call, *(word for text in sets for word in ("--set", text))], folder)
         made = sum(1 for _ in os.scandir(folder / "out"))
         if made != count:
             raise RuntimeError(f"{made} of {count} files were made")
@@ -217,6 +217,16 @@ def jobs(size: int) -> None:
     taken, _ = _campaign(size, [flowrules()])
     rate = f"{size / taken.seconds:,.0f} jobs/s"
     save("load", f"{size:,} jobs through one driver", f"{taken.told()}, {rate}", size, "jobs")
+
+
+def runners(size: int) -> None:
+    """Many blocks, each of which writes into its own files."""
+    count = max(2, size * 64 // SIZE)
+    each = 50
+    sets = (f"blocks={{nodes: 1, walltime: 10min, init: {count}, max: {count}}}",)
+    taken, _ = _campaign(count * each, [flowrules()], *sets)
+    figure = f"{taken.told()}, {count * each / taken.seconds:,.0f} jobs/s"
+    save("load", f"{count} runners writing at once, {count * each:,} jobs", figure, size, "runners")
 
 
 def manners(size: int) -> None:
@@ -242,6 +252,7 @@ PARTS = {
     "rules": rules,
     "folder": folder,
     "jobs": jobs,
+    "runners": runners,
     "manners": manners,
 }
 

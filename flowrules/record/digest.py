@@ -73,25 +73,24 @@ def digest_tree(location: str) -> tuple[str, int]:
     folders = [("", location)]
     while folders:
         prefix, place = folders.pop()
+        files: list[str] = []  # names only: there may be a million
+        below: list[str] = []
         try:
             with os.scandir(place) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                for entry in entries:
+                    (below if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         except OSError as error:
             running.update(f"{prefix}\0unreadable {error.errno}\n".encode("utf-8", "surrogateescape"))
             continue
-        below = []
-        for entry in found:
-            name = prefix + entry.name
+        for name in sorted(files):
+            path = os.path.join(place, name)
             try:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append((name + "/", entry.path))
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                target = os.readlink(entry.path) if entry.is_symlink() else ""
+                status = os.lstat(path)
+                target = os.readlink(path) if modes.S_ISLNK(status.st_mode) else ""
             except FileNotFoundError:
                 continue
             newest = max(newest, status.st_mtime_ns)
-            line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0{target}\n"
+            line = f"{prefix}{name}\0{status.st_size}\0{status.st_mtime_ns}\0{target}\n"
             running.update(line.encode("utf-8", "surrogateescape"))
-        folders.extend(reversed(below))
+        folders.extend((f"{prefix}{name}/", os.path.join(place, name)) for name in sorted(below, reverse=True))
     return running.hexdigest()[:DIGEST_LENGTH], newest

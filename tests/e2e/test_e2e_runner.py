@@ -548,6 +548,21 @@ def test_a_node_that_fails_what_others_do_not_fail_is_used_no_more(block):
     assert b.closes(runner) == Closed(True)
 
 
+def test_jobs_that_are_killed_are_no_sign_of_a_bad_node(block):
+    """For want of memory, perhaps: so ends what has asked for too little, wherever it runs."""
+    b = block()
+    script = "until [[ -e go.$FLOWRULES_NODES ]]; do sleep 0.02; done; [[ $FLOWRULES_NODES == n0 ]] || kill -9 $$"
+    b.folder.take([task(f"1J{n}.1", script) for n in range(8)])
+    b.start(FLOWRULES_NODES="n0,n1")
+    b.until(lambda: len(b.all_of(Started)) == 8)
+    (b.path / "go.n0").touch()
+    b.until(lambda: len(b.ends) == 4)
+    (b.path / "go.n1").touch()
+    b.until(lambda: len(b.ends) == 8)
+    assert sorted(end.record.exit for end in b.ends.values()) == [-9] * 4 + [0] * 4
+    assert not b.all_of(Sick) and not b.given
+
+
 def test_a_job_that_fails_by_itself_is_told_though_others_of_its_rule_end_well(block):
     b = block()
     wait = "until [[ -e {} ]]; do sleep 0.02; done"

@@ -113,6 +113,28 @@ def test_memory_beyond_its_budget_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     memory.main()
 
 
+@pytest.mark.slow
+def test_what_load_takes_is_kept_a_row_for_each_part(tmp_path: Path) -> None:
+    for _ in range(2):  # measured again, a row replaces what was known
+        said = subprocess.run(
+            [sys.executable, str(FOLDER / "load.py"), "--parts", "rules,levels", "--size", "400"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"LOAD_RESULTS": str(tmp_path / "load.json")},
+        )
+        assert said.returncode == 0, said.stderr
+    rows = json.loads((tmp_path / "load.json").read_text())
+    assert [(row["section"], row["what"]) for row in rows] == [
+        ("load", "2 rules, a job of each"),
+        ("load", "a chain of 20 jobs"),
+    ]
+    assert [row["command"] for row in rows] == [
+        f"python benchmarks/load.py --parts {part} --size 400" for part in ("rules", "levels")
+    ]
+    assert all("MiB, " in row["figure"] and " open files" in row["figure"] for row in rows)
+
+
 def test_a_strange_suite_is_refused() -> None:
     said = subprocess.run([sys.executable, str(FOLDER / "run.py"), "plam"], capture_output=True, text=True, check=False)
     assert said.returncode == 1

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import socket
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -354,6 +355,28 @@ class TestDigest:
         os.utime("d", ns=(9, 9))
         os.rename("d", "e")
         assert Disk().digest("e") == first
+
+    def test_of_a_folder_is_that_of_earlier_versions(self, here):
+        """Else every folder that was recorded before would seem to have changed."""
+        names = ("a.txt", "a/one", "a/c/two", "a.b/three", "B/é", "A", "a-")
+        for number, (name, content) in enumerate(zip(names, ("x", "yy", "", "z", "w", "q", "r"), strict=True)):
+            make(f"d/{name}", content=content)
+            os.utime(f"d/{name}", ns=(number * 10**9, number * 10**9))
+        for at, (link, target) in enumerate((("link", "a.txt"), ("to-folder", "a"))):
+            os.symlink(target, f"d/{link}")
+            os.utime(f"d/{link}", ns=(5 + 2 * at, 5 + 2 * at), follow_symlinks=False)
+        assert Disk().digest("d") == "d82ac6cc04559a0a812e31cc315824cf"
+
+    def test_of_a_folder_keeps_no_more_than_names_in_memory(self, here):
+        make(*(f"d/file-{n}" for n in range(4000)))
+        disk = Disk()
+        tracemalloc.start()
+        try:
+            disk.digest("d")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 4000 * 150
 
     def test_links_out_of_a_folder_are_not_followed(self, here):
         make("big/file")

@@ -273,6 +273,8 @@ class Runner:
             for each in blamed:
                 self._give_up(each, len(nodes), "ranks could not be started there, again and again", now)
             return
+        if event.exit in BY_SOMEBODY:
+            return  # for want of memory, or with its node
         if len(nodes) > 1:
             self._suspects.launched(nodes)
         self._suspects.ended(node, rule, label, ok=event.exit == 0)
@@ -296,7 +298,7 @@ class Runner:
         """Whether a failure may be its node's, and is not told yet."""
         if not event.exit or work.unwanted or self._why or now >= work.ended + SUSPECT_SECONDS:
             return False
-        return self._suspects.is_in_doubt(work.node, work.task.draft.rule)
+        return self._nodes.has_others(work.node) and self._suspects.is_in_doubt(work.node, work.task.draft.rule)
 
     def _lost(self, event: NodeLost, now: float) -> None:
         """A node is gone: it is tried once more, and what ran there goes back when it is known to be dead."""

@@ -88,11 +88,15 @@ class Nodes:
 
     def give_up(self, node: str, keep: int) -> bool:
         """Use a node no more whose agent lives, where so many others are left. Whether that is new."""
-        if node in self._sick or len(self._sick) + 1 + keep > len(self.names):
+        if node in self._sick or not self.has_others(node, keep):
             return False
         self._sick.add(node)
         self._new = [other for other in self._new if other != node]
         return True
+
+    def has_others(self, node: str, keep: int = 1) -> bool:
+        """Whether so many nodes beside this one are not given up."""
+        return len(self._sick.union([node])) + keep <= len(self.names)
 
     def is_sick(self, node: str) -> bool:
         """Whether a node is used no more."""

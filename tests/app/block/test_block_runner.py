@@ -241,6 +241,26 @@ def test_what_ran_on_a_lost_node_goes_back_when_it_is_known_to_be_dead(tmp_path)
     driver.close()
 
 
+def test_a_node_that_is_given_up_does_not_come_back_and_the_last_one_stays(tmp_path):
+    driver = BlockFolder.create(replace(SPEC, directory=str(tmp_path)), 1)
+    block = RunnerFolder.begin(driver.path, "1", ["n0", "n1", "n2"])
+    nodes = Nodes(block, ["n0", "n1", "n2"], 150.0)
+    for node in nodes.names:
+        nodes.ready(NodeReady(node, node))
+    assert not nodes.give_up("n0", 3), "a job of three nodes needs it"
+    assert nodes.give_up("n0", 2) and not nodes.give_up("n0", 2), "new only once"
+    assert nodes.is_sick("n0") and not nodes.is_sick("n1")
+    assert nodes.usable(1.0, lambda: False) == ["n1", "n2"]
+    assert not nodes.lost(NodeLost("n0", "its agent is gone", reaped=True), [], 2.0), "its agent is not started anew"
+    nodes.ready(NodeReady("n0", "n0"))
+    assert nodes.usable(3.0, lambda: False) == []
+    assert nodes.has_others("n0") and nodes.has_others("n1") and nodes.has_others("n1", 1)
+    assert nodes.give_up("n1", 1) and not nodes.give_up("n2", 1) and not nodes.all_sick
+    assert not nodes.has_others("n2") and nodes.has_others("n1")
+    block.close()
+    driver.close()
+
+
 GPU_NODE = NodeShape(4, gpus=(GpuSlot("0", (2, 3)), GpuSlot("1", (0, 1))), gpu_variable="CUDA_VISIBLE_DEVICES")
 
 

@@ -38,6 +38,7 @@ class Machine:
         self.cancelled: list[str] = []
         self.fails: BatchError | None = None
         self.hangs = False
+        self.unsure: BatchError | None = None
         self.queues_today: Mapping[str, QueueToday] | BatchError = {}
 
     def takes(self) -> Waiting[None]:
@@ -59,6 +60,8 @@ class Machine:
 
     def status(self, ids: Sequence[str]) -> Waiting[Mapping[str, BatchStatus]]:
         yield from self.takes()
+        if self.unsure is not None:
+            raise self.unsure
         return {id: self.jobs[id] for id in ids if id in self.jobs}
 
     def queues(self) -> Waiting[Mapping[str, QueueToday]]:
@@ -263,6 +266,21 @@ def test_a_block_that_is_held_is_told_once_and_waited_for(yard):
     ]
 
 
+<<<<<<< HEAD
+=======
+def test_a_batch_system_that_answers_by_half_is_told_once_and_asked_again(yard):
+    """Broken JSON and half a text are no answer (tests/execute/test_batch_pbs.py): nothing is concluded from them."""
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    yard.machine.unsure = BatchError("`qstat` did not answer for `1.m`")
+    assert yard.news(300) == []
+    assert [said for said in yard.said if "qstat" in said] == ["`qstat` did not answer for `1.m`; asking again"]
+    yard.machine.unsure = None
+    yard.machine.jobs["1.m"] = ENDED
+    assert of(yard.news(100), TasksGiven) == [TasksGiven(block, ("1J1.1",))], "two answers say that it has ended"
+
+
+>>>>>>> traps
 def test_a_block_that_was_preempted_is_told_and_waited_for(yard):
     """As in a queue whose blocks are stopped to make room, and run again under their ids."""
     block = yard.block(task("1J1.1"))
