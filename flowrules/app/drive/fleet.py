@@ -251,12 +251,18 @@ class Fleet:
     def _submission(self, live: Live) -> Waiting[str]:
         """Its steps; of a block that is not wanted any more only whether it was submitted is of interest."""
         name = live.folder.spec.name
+
+        def tell(error: BatchError) -> None:
+            if not live.troubled:
+                self._tell(f"block {live.name} is not submitted yet: {error.message}; trying again")
+            live.troubled = True
+
         if live.unwanted:
             ids = yield from self._batch.looking_up(name)
             return ids[0] if ids else ""
         with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
             script = file.read()
-        return (yield from self._batch.submitting(script, name, doubtful=live.doubtful))
+        return (yield from self._batch.submitting(script, name, doubtful=live.doubtful, tell=tell))
 
     def _submitted(self, live: Live, id: str) -> list[News]:
         if not id:

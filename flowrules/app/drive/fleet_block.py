@@ -45,6 +45,7 @@ class Live:
         doubtful: an earlier driver may have submitted it without writing down the answer.
         unwanted: it was told to end; one that has not begun is taken out of its queue.
         withdrawn: since when it is out of it, by the monotonic clock.
+        troubled: that its submission goes wrong was told.
         submitting, cancelling: its submission or its end, under way; next_at: when that goes on, by that clock.
         first_end: when, and in which answer, the batch system first said that it has ended.
         since: since when it runs, by the monotonic clock; None where it does not, as far as is known.
@@ -65,6 +66,7 @@ class Live:
     used: bool = False
     shut: bool = False
     full: bool = False
+    troubled: bool = False
     unwanted: bool = False
     submitting: Waiting[str] | None = None
     cancelling: Waiting[None] | None = None
@@ -97,7 +99,7 @@ class Live:
 
     def submitted(self, id: str) -> None:
         """The batch system has it."""
-        self.id, self.submitting, self.doubtful = id, None, False
+        self.id, self.submitting, self.doubtful, self.troubled = id, None, False, False
         write_atomically(f"{self.folder.path}/{SUBMITTED}", json.dumps({"id": id}).encode())
 
     def hear(self, said: LogMessage | Damaged, now: float) -> tuple[list[News], str]:
@@ -110,7 +112,9 @@ class Live:
                 if not self.id and said.batch:
                     self.submitted(said.batch)  # its submission lost the answer
                 nodes = some(said.nodes or (said.host,))
-                return [Began(self.name, self.since + self.folder.spec.walltime)], f"block {self.name} runs on {nodes}"
+                again = "was started again by the batch system, and " if said.incarnation > 1 else ""
+                began = Began(self.name, self.since + self.folder.spec.walltime)
+                return [began], f"block {self.name} {again}runs on {nodes}"
             case Started():
                 self.used = True
                 return [TaskStarted(self.name, said)], ""

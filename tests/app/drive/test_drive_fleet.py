@@ -122,7 +122,7 @@ class Yard:
 
     def runner(self, block: str) -> RunnerFolder:
         """The runner of a block begins, and reads what it is told."""
-        runner = RunnerFolder.begin(f"{self.path}/.flowrules/blocks/{block}", "1.m", ["n1"])
+        runner = RunnerFolder.begin(f"{self.path}/.flowrules/blocks/{block}", "1.m", ["n1"], quarantine=0.0)
         assert runner is not None
         runner.inbox()
         runner.flush()
@@ -224,6 +224,30 @@ def test_a_refused_block_is_told_to_end_should_it_have_arrived(yard):
     news = yard.news(60)
     assert [type(item) for item in news] == [Refused, Shuts, TasksGiven, Over]
     assert b"\tstop\t" in Path(f".flowrules/blocks/{block}/inbox.000001").read_bytes()
+
+
+def test_a_submission_that_takes_long_is_told_of_once(yard):
+    block = yard.block(task("1J1.1"))
+    yard.machine.fails = BatchError("the server is down")
+    yard.news(6)
+    assert yard.said == [f"block {block} is not submitted yet: the server is down; trying again"]
+    yard.machine.fails = None
+    yard.news(6)
+    assert [said for said in yard.said[1:] if "submitted as 1.m" in said] == yard.said[1:], "and then that it is"
+    assert len(yard.said) == 2
+
+
+def test_a_block_that_is_started_again_says_so(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    for _ in range(2):
+        with yard.runner(block):
+            yard.news()
+    runs = [said for said in yard.said if "runs on" in said]
+    assert runs == [
+        f"block {block} runs on n1",
+        f"block {block} was started again by the batch system, and runs on n1",
+    ]
 
 
 def test_a_block_without_a_word_is_quarantined_where_it_had_begun(yard):
