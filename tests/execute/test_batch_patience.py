@@ -12,6 +12,7 @@ from flowrules.model.batch import BatchState, BatchStatus
 from flowrules.model.profile import Profile
 
 LOST = BatchError("no answer")
+DOWN = BatchError("the server is down")
 REFUSED = BatchError("unknown queue", final=True)
 RUNNING = BatchStatus(BatchState.RUNNING)
 
@@ -149,6 +150,16 @@ def test_a_refusal_after_a_lost_answer_is_told():
     with pytest.raises(BatchError, match="unknown queue") as error:
         Box(system).submit("s", "a")
     assert error.value.final
+
+
+def test_what_goes_wrong_meanwhile_is_told():
+    told: list[BatchError] = []
+    system = Scripted(submit=[LOST, "7"], find=[DOWN, []])
+    assert Box(system).submit("s", "a", tell=told.append) == "7"
+    assert told == [LOST, DOWN]
+    with pytest.raises(BatchError):
+        Box(Scripted(submit=[REFUSED])).submit("s", "a", tell=told.append)
+    assert told == [LOST, DOWN], "a refusal is the end"
 
 
 def test_a_submission_in_doubt_is_looked_for_first():

@@ -251,12 +251,18 @@ class Fleet:
     def _submission(self, live: Live) -> Waiting[str]:
         """Its steps; of a block that is not wanted any more only whether it was submitted is of interest."""
         name = live.folder.spec.name
+
+        def tell(error: BatchError) -> None:
+            if not live.troubled:
+                self._tell(f"block {live.name} is not submitted yet: {error.message}; trying again")
+            live.troubled = True
+
         if live.unwanted:
             ids = yield from self._batch.looking_up(name)
             return ids[0] if ids else ""
         with open(f"{live.folder.path}/{SCRIPT}", encoding="utf-8") as file:
             script = file.read()
-        return (yield from self._batch.submitting(script, name, doubtful=live.doubtful))
+        return (yield from self._batch.submitting(script, name, doubtful=live.doubtful, tell=tell))
 
     def _submitted(self, live: Live, id: str) -> list[News]:
         if not id:
@@ -318,8 +324,10 @@ class Fleet:
 
     def _withdraw(self, live: Live, now: float) -> None:
         """Take a block that is not wanted any more out of its queue. One that begins meanwhile ends by itself."""
-        begun = live.begun and not live.folder.spec.plain  # a plain script does not read that it shall end
-        if not live.unwanted or not live.id or begun or live.withdrawn is not None or now < live.next_at:
+        # a plain script does not read that it shall end, nor does a node that is dead
+        begun = live.begun and not live.folder.spec.plain
+        wanted = not live.overdue and (begun or not live.unwanted)
+        if wanted or not live.id or live.withdrawn is not None or now < live.next_at:
             return
         try:
             if live.cancelling is None:
@@ -329,7 +337,8 @@ class Fleet:
             live.cancelling, live.withdrawn = None, now
         except BatchError as error:
             live.cancelling, live.next_at = None, now + self._every
-            self._tell(f"block {live.name} could not be taken out of its queue: {error.message}")
+            what = "ended" if live.overdue else "taken out of its queue"
+            self._tell(f"block {live.name} could not be {what}: {error.message}")
 
     # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -378,7 +387,7 @@ class Fleet:
                 return []
         if closed is not None:
             return self._ends(live)
-        if not live.absent:
+        if not live.absent and not live.overdue:
             detail = live.status.detail if live.status is not None else ""
             self._tell(f"block {live.name} ended without a word{': ' + detail if detail else ''}")
         with suppress(StateError):

@@ -105,18 +105,21 @@ class Patient:
         """See `BatchSystem`; asks once."""
         return self._in_turn(self.system.queues)
 
-    def submitting(self, script: str, name: str, *, doubtful: bool = False) -> Waiting[str]:
+    def submitting(
+        self, script: str, name: str, *, doubtful: bool = False, tell: Callable[[BatchError], None] | None = None
+    ) -> Waiting[str]:
         """Submits a batch job once, whatever happens; returns its id.
 
         Args:
             doubtful: it may have been submitted before, by a driver that died: it is looked for first.
+            tell: given each failure after which it goes on.
 
         Raises:
             BatchError: it was refused (final), or all tries failed, or the batch system does not answer.
         """
         last: BatchError | None = None
         for _ in range(self.manners.tries):
-            if doubtful and (ids := (yield from self.looking_up(name))):
+            if doubtful and (ids := (yield from self.looking_up(name, tell))):
                 return self._submitted(ids[0])
             if (wait := self._submit_from - self._clock()) > 0:
                 yield wait
@@ -127,12 +130,17 @@ class Patient:
                 if error.final:
                     raise
                 last, doubtful = error, True
-        if ids := (yield from self.looking_up(name)):
+                if tell is not None:
+                    tell(error)
+        if ids := (yield from self.looking_up(name, tell)):
             return self._submitted(ids[0])
         raise BatchError(f"batch job `{name}` could not be submitted in {self.manners.tries} tries: {last}") from last
 
-    def looking_up(self, name: str) -> Waiting[list[str]]:
+    def looking_up(self, name: str, tell: Callable[[BatchError], None] | None = None) -> Waiting[list[str]]:
         """Ids of batch jobs with this name; none only if the batch system said so several times over a minute.
+
+        Args:
+            tell: given each failure after which it asks again.
 
         Raises:
             BatchError: it did not answer for a long time.
@@ -140,7 +148,7 @@ class Patient:
         end = self._clock() + sum(self.manners.looks) + self.manners.lasting
         for wait in self.manners.looks:
             yield wait
-            ids = yield from self._repeated(lambda: self.system.find(name), end)
+            ids = yield from self._repeated(lambda: self.system.find(name), end, tell)
             if ids:
                 return sorted(ids)
         return []
@@ -153,7 +161,9 @@ class Patient:
         """
         yield from self._repeated(lambda: self.system.cancel(id), self._clock() + self.manners.lasting)
 
-    def _repeated(self, call: Callable[[], Waiting[T]], end: float) -> Waiting[T]:
+    def _repeated(
+        self, call: Callable[[], Waiting[T]], end: float, tell: Callable[[BatchError], None] | None = None
+    ) -> Waiting[T]:
         """Repeat what does no harm when it is repeated, until it succeeds or ``end``."""
         pause = self.manners.pause
         while True:
@@ -162,6 +172,8 @@ class Patient:
             except BatchError as error:
                 if error.final or self._clock() + pause > end:
                     raise
+                if tell is not None:
+                    tell(error)
             yield pause
             pause = min(pause * 2, self.manners.longest)
 

@@ -26,7 +26,8 @@ from flowrules.record.messages import Closed, Ended, Grant, Sick, Started
 from flowrules.record.spool_runner import RunnerFolder
 
 PROFILE = open_profile("pbs", {}, (), None)
-QUEUED, ENDED = BatchStatus(BatchState.QUEUED), BatchStatus(BatchState.ENDED, "was deleted")
+QUEUED, RUNNING = BatchStatus(BatchState.QUEUED), BatchStatus(BatchState.RUNNING)
+ENDED = BatchStatus(BatchState.ENDED, "was deleted")
 
 
 class Machine:
@@ -125,7 +126,7 @@ class Yard:
 
     def runner(self, block: str) -> RunnerFolder:
         """The runner of a block begins, and reads what it is told."""
-        runner = RunnerFolder.begin(f"{self.path}/.flowrules/blocks/{block}", "1.m", ["n1"])
+        runner = RunnerFolder.begin(f"{self.path}/.flowrules/blocks/{block}", "1.m", ["n1"], quarantine=0.0)
         assert runner is not None
         runner.inbox()
         runner.flush()
@@ -229,6 +230,30 @@ def test_a_refused_block_is_told_to_end_should_it_have_arrived(yard):
     assert b"\tstop\t" in Path(f".flowrules/blocks/{block}/inbox.000001").read_bytes()
 
 
+def test_a_submission_that_takes_long_is_told_of_once(yard):
+    block = yard.block(task("1J1.1"))
+    yard.machine.fails = BatchError("the server is down")
+    yard.news(6)
+    assert yard.said == [f"block {block} is not submitted yet: the server is down; trying again"]
+    yard.machine.fails = None
+    yard.news(6)
+    assert [said for said in yard.said[1:] if "submitted as 1.m" in said] == yard.said[1:], "and then that it is"
+    assert len(yard.said) == 2
+
+
+def test_a_block_that_is_started_again_says_so(yard):
+    block = yard.block(task("1J1.1"))
+    yard.news(1)
+    for _ in range(2):
+        with yard.runner(block):
+            yard.news()
+    runs = [said for said in yard.said if "runs on" in said]
+    assert runs == [
+        f"block {block} runs on n1",
+        f"block {block} was started again by the batch system, and runs on n1",
+    ]
+
+
 def test_a_block_without_a_word_is_quarantined_where_it_had_begun(yard):
     began, queued = yard.block(task("1J1.1")), yard.block(task("1J2.1"))
     yard.news(2)
@@ -266,8 +291,6 @@ def test_a_block_that_is_held_is_told_once_and_waited_for(yard):
     ]
 
 
-<<<<<<< HEAD
-=======
 def test_a_batch_system_that_answers_by_half_is_told_once_and_asked_again(yard):
     """Broken JSON and half a text are no answer (tests/execute/test_batch_pbs.py): nothing is concluded from them."""
     block = yard.block(task("1J1.1"))
@@ -280,7 +303,6 @@ def test_a_batch_system_that_answers_by_half_is_told_once_and_asked_again(yard):
     assert of(yard.news(100), TasksGiven) == [TasksGiven(block, ("1J1.1",))], "two answers say that it has ended"
 
 
->>>>>>> traps
 def test_a_block_that_was_preempted_is_told_and_waited_for(yard):
     """As in a queue whose blocks are stopped to make room, and run again under their ids."""
     block = yard.block(task("1J1.1"))
@@ -314,6 +336,34 @@ def test_a_node_that_a_block_uses_no_more_is_told_with_why(yard):
     assert yard.said[-1] == (
         "block b001 uses node n7 no more: its agent could not be started, `ssh` ended with status 255"
     )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_block_that_is_silent_long_after_its_walltime_has_ended(yard, known):
+    """Its first node lost its power, and the batch system never learns of it."""
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    with yard.runner(block):
+        yard.machine.jobs = {"1.m": RUNNING} if known else {}
+        assert of(yard.news(890), Over) == []
+        assert "waiting on" in yard.said[-1] and yard.machine.cancelled == []
+        assert of(yard.news(100), Over) == [], "quarantine"
+    state = "running" if known else "unknown"
+    said = f"nothing was heard of block {block} for 5min; the batch system says it is {state}"
+    assert yard.said[-1] == f"{said}: its walltime is long over, so it counts as ended"
+    news = yard.news(100)
+    assert of(news, TasksGiven) == [TasksGiven(block, ("1J1.1",))] and len(of(news, Over)) == 1
+    assert yard.machine.cancelled == ["1.m"]
+    assert b"\tstop\t" in Path(f".flowrules/blocks/{block}/inbox.000001").read_bytes(), "should it wake up"
+
+
+@pytest.mark.parametrize("state", [BatchState.HELD, BatchState.QUEUED])
+def test_a_block_that_is_suspended_or_queued_again_is_waited_for(yard, state):
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    with yard.runner(block):
+        yard.machine.jobs = {"1.m": BatchStatus(state)}
+        assert of(yard.news(3600), Over) == []
 
 
 def test_a_lost_answer_is_learned_from_the_block_itself(yard):
