@@ -1,4 +1,4 @@
-# make setup | packages | check | test | demo | demo-small | bench | docs | screenshots | vendor | clean
+# make setup | packages | check | test | chaos | demo | demo-small | bench | docs | screenshots | vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -22,11 +22,16 @@ BENCH_VENV ?= .venv-bench
 # make test: how many processes (tests mostly wait), and further arguments of pytest, such as TESTS="tests/model -x"
 WORKERS ?= 4
 TESTS ?=
+# make chaos: disturbed runs from a seed on, and where: local, sandbox or ssh; further options, such as CHAOS="--keep --workers 1"
+N ?= 20
+PLACE ?= local
+SEED ?= 1
+CHAOS ?=
 
 # Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
 PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
 
-.PHONY: help setup packages check test demo demo-small bench docs screenshots vendor clean
+.PHONY: help setup packages check test chaos demo demo-small bench docs screenshots vendor clean
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
@@ -95,6 +100,10 @@ test: $(VENV)/.test
 	@! command -v chromium >/dev/null || $(MAKE) --no-print-directory $(VENV)/.browser \
 	    || echo "no Playwright here: tests in a browser are left out"
 	$(BIN)/python -m pytest -q -rs -n $(WORKERS) $(TESTS)
+
+# Faults strike small workflows at random; figures of many runs go into docs/trust.md.
+chaos: $(VENV)/.test
+	$(BIN)/python tests/chaos/chaos.py -n $(N) --place $(PLACE) --seed $(SEED) $(CHAOS)
 
 demo: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results -j $(JOBS)
