@@ -105,7 +105,8 @@ def main() -> int:
     missed = sum(sum(verdict.missed.values()) for verdict in found)
     print(f"{place.name}: " + ", ".join(f"{name} {value}" for name, value in row.items()) + f", missed {missed}")
     print("faults: " + ", ".join(f"{name} {count}" for name, count in happened.most_common()))
-    print(f"{time.monotonic() - begun:.0f}s")
+    slow = sorted(found, key=lambda verdict: -verdict.seconds)[:3]
+    print(f"{time.monotonic() - begun:.0f}s; slowest: " + ", ".join(f"seed {v.seed} {v.seconds:.0f}s" for v in slow))
     if len(found) >= SAVED:
         what = {"local": "this machine", "sandbox": "blocks of the sandbox", "ssh": "blocks on hosts"}[place.name]
         command = f"make chaos PLACE={place.name} N={len(found)} SEED={options.seed}"

@@ -65,13 +65,21 @@ class Dag:
         return [path for job in self.jobs for path in job.outputs if path not in job.temps]
 
     def remade_with(self, job: Job) -> set[str]:
-        """Names of a job and of those whose temporary outputs it needs, if it has to run once more."""
-        found, todo = set(), [job]
+        """Names of a job and of all that may run again if it has to.
+
+        That are those whose temporary outputs it needs, and those that need a folder it makes: folders are compared by
+        names, sizes and times, so one that is made again is another.
+        """
+        found: set[str] = set()
+        todo = [job]
         while todo:
             job = todo.pop()
+            if job.name in found:
+                continue
             found.add(job.name)
-            makers = (self.maker[path] for path in job.inputs if path in self.maker)
-            todo += [maker for maker in makers if maker.temps & set(job.inputs)]
+            todo += [maker for path in job.inputs if (maker := self.maker.get(path)) and path in maker.temps]
+            folders = set(filter(is_folder, job.outputs))
+            todo += [other for other in self.jobs if folders & set(other.inputs)]
         return found
 
     def write(self, folder: Path) -> None:

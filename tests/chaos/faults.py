@@ -45,9 +45,9 @@ class Moment:
 
 
 def random_moment(rng: random.Random, jobs: int) -> Moment:
-    """A moment in a run of some jobs, more often in its first half."""
+    """A moment in a run of some jobs, in its first half more often than not."""
     event = rng.choice(["begin", "begin", "end", "line", "word"])
-    return Moment(event, rng.randint(0 if event == "word" else 1, max(1, round(jobs * rng.uniform(0.2, 0.9)))))
+    return Moment(event, rng.randint(0 if event == "word" else 1, max(1, round(jobs * rng.uniform(0.1, 0.7)))))
 
 
 # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -281,9 +281,8 @@ def delete_outputs(trial: Trial) -> bool:
 
 def _times(change: Callable[[float, random.Random], float]) -> Callable[[Trial], bool]:
     def strike(trial: Trial) -> bool:
-        paths = [trial.work / path for path in (*trial.dag.sources, *trial.dag.content)]
-        files = [each for path in paths for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-        there = [path for path in files if path.is_file()]
+        # not below folders that are outputs: these are compared by times
+        there = [path for name in (*trial.dag.sources, *trial.dag.content) if (path := trial.work / name).is_file()]
         for path in trial.rng.sample(there, max(1, len(there) // 2)):
             changed = change(path.stat().st_mtime, trial.rng)
             os.utime(path, (changed, changed))

@@ -36,7 +36,7 @@ PBS (`ssh`; started by ssh or mpiexec). A seed reproduces workflow, options and 
 matter of time.
 
 After each run these are counted: **lost**, an output or a record that is not there in the end; **repeated**, a job that
-ran again after its good end was on disk, unless its outputs were destroyed; **corrupted**, an output that is not byte for
+ran again after its good end was on disk, unless outputs were destroyed that it makes or that what it needs makes; **corrupted**, an output that is not byte for
 byte what it must be, now or while a record calls it done; **left**, a process or a temporary file that is still there;
 **other**, a traceback, a driver that hangs or does not say why it ends, a state folder that cannot be read, two drivers.
 

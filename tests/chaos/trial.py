@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -26,9 +27,15 @@ from places import Place
 from processes import kill_all, processes_of
 
 RERUNS = 5
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+"""Signals that may end a driver that does not heed them yet, or no more."""
+
 LEFT_SECONDS = 40.0
 LOOK_SECONDS = 120.0
 DISK = "16m"
+_TRACEBACK = re.compile(r"^(?! *\| ).*Traceback \(most recent call last\)", re.MULTILINE)
+"""The end of a job's log is shown behind bars: what its own code says is no mistake of the program."""
+
 _LOOSE = 0.2
 """Seconds by which the clocks that wrote ledger and records may differ."""
 
@@ -87,6 +94,8 @@ class Driver:
         if not self.lives:
             return False
         self._process.send_signal(number)
+        if number == signal.SIGKILL:
+            self._process.wait()
         return True
 
     def wait(self, patience: float) -> int | None:
@@ -214,7 +223,7 @@ class Trial:
         except subprocess.TimeoutExpired as error:
             self.finds("hung", f"`flowrules {' '.join(args)}` did not end")
             return subprocess.CompletedProcess(command, -1, str(error.stdout or ""))
-        if "Traceback (most recent call last)" in done.stdout:
+        if _TRACEBACK.search(done.stdout):
             self.finds("traceback", f"`flowrules {' '.join(args)}`:\n{done.stdout}")
         return done
 
@@ -279,7 +288,7 @@ class Trial:
         said = driver.said.read_text(errors="replace")
         if status is None:
             self.finds("hung", f"a driver did not end within {self.place.patience:g}s:\n{said[-3000:]}")
-        elif status not in (0, 1, 2, 3, 130, -signal.SIGKILL):
+        elif status not in (0, 1, 2, 3, 130) and -status not in ENDING:
             self.finds("status", f"a driver ended with {status}:\n{said[-3000:]}")
         elif status > 0 and not said.strip():
             self.finds("wordless", f"a driver ended with {status} and did not say why")
@@ -383,6 +392,5 @@ class Trial:
         for path in (*said, *(state / "blocks").rglob("*")):
             with suppress(OSError):
                 content = path.read_text(errors="replace") if path.is_file() else ""
-                at = content.find("Traceback (most recent call last)")
-                if at >= 0:
-                    self.finds("traceback", f"{path.relative_to(self.folder)}:\n{content[at : at + 3000]}")
+                if found := _TRACEBACK.search(content):
+                    self.finds("traceback", f"{path.relative_to(self.folder)}:\n{content[found.start() :][:3000]}")
