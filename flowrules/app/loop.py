@@ -263,6 +263,7 @@ class Loop:
             return
         self._flush()
         for attempt in self._to_start:
+            self._store.in_charge()  # it may have been stopped since
             self._running[attempt.job.id] = attempt
             self._executor.start(attempt.order)
         self._to_start.clear()

@@ -357,6 +357,15 @@ class Store:
             raise StateError("the history of this directory is not open for writing")
         return self._journal
 
+    def in_charge(self) -> None:
+        """See that nobody else has taken over, before something is started.
+
+        Raises:
+            DirectoryHeld: another driver has.
+        """
+        if self.fence is not None:
+            self.fence()
+
     def _fenced(self) -> Journal:
         """The journal, to be written: it is still this driver's."""
         journal = self._writer()
