@@ -109,6 +109,7 @@ def main() -> int:
     print(f"{time.monotonic() - begun:.0f}s; slowest: " + ", ".join(f"seed {v.seed} {v.seconds:.0f}s" for v in slow))
     if len(found) >= SAVED:
         what = {"local": "this machine", "sandbox": "blocks of the sandbox", "ssh": "blocks on hosts"}[place.name]
+        what += f", seeds {options.seed} to {options.seed + len(found) - 1}"
         command = f"make chaos PLACE={place.name} N={len(found)} SEED={options.seed}"
         figures.save("chaos", {"what": what, "command": command, "figures": row, "details": dict(happened)})
     failed = any(verdict.problems for verdict in found)

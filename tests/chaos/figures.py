@@ -43,6 +43,9 @@ byte what it must be, now or while a record calls it done; **left**, a process o
 Waits of the program that are minutes are seconds here: the quarantine of a block that ended without a word (15 s instead
 of 150), time limits of scheduler commands (2 s instead of 60).
 
+A command of the batch system that hangs ends by itself after 20 s here. One that hangs for ever stays when the driver is
+killed by `kill -9`: it may be a `qsub`, whose batch job must not die with it.
+
 Not built yet: files that appear late, clocks that jump, a file system that hangs, a driver on another host that takes
 over, blocks that are held, requeued or preempted, blocks that end at their walltime, limits on processes, an unwritable
 log, a zombie that goes on writing on a second node, a shim under which the whole engine suite passes.""",
@@ -67,7 +70,7 @@ def save(section: str, row: Mapping[str, Any]) -> None:
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     made = {**row, "date": today, "python": platform.python_version()}
     rows = [old for old in kept.get(section, []) if old["what"] != row["what"]]
-    kept[section] = sorted([*rows, made], key=lambda row: row["what"])
+    kept[section] = sorted([*rows, made], key=_in_order)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     lines = []
     for name in SECTIONS:
@@ -75,6 +78,11 @@ def save(section: str, row: Mapping[str, Any]) -> None:
         lines.append(f'"{name}": [\n{rows}\n]' if rows else f'"{name}": []')
     _write(FILE, "{" + ",\n".join(lines) + "}\n")
     _write(FILE.with_suffix(".md"), page(kept))
+
+
+def _in_order(row: Mapping[str, Any]) -> list[tuple[int, int | str]]:
+    """By words, and by the numbers among them."""
+    return [(1, int(word)) if word.isdigit() else (0, word) for word in row["what"].split()]
 
 
 def load() -> dict[str, list[dict[str, Any]]]:

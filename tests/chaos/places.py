@@ -67,7 +67,7 @@ case $fault in '' | none) exec {site}/real/{name} "$@" ;; esac
 echo "{name} $fault" >>{site}/faults/happened
 case $fault in
   fail) echo "cannot connect to server" >&2; exit 1 ;;
-  hang) exec sleep 1000 ;;
+  hang) exec sleep 20 ;;
   lose) {site}/real/{name} "$@" >/dev/null; echo "connection reset" >&2; exit 1 ;;
   half) out=$({site}/real/{name} "$@"); printf '%s' "${{out:0:${{#out}}/2}}" ;;
   twice) given=$(mktemp) && cat >"$given" && {site}/real/{name} "$@" <"$given" && {site}/real/{name} "$@" <"$given" ;;

@@ -87,7 +87,7 @@ class Faulty(Sandbox):
         if word == "fail":
             raise BatchError("the server is down")
         if word == "hang":
-            yield from asking(["sleep", "1000"], limit=LIMIT)
+            yield from asking(["sleep", "20"], limit=LIMIT)
         return word
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,6 +26,17 @@ from dags import random_dag
 from faults import BETWEEN, FEW, WITHIN, Moment
 from places import Place
 from processes import kill_all, processes_of
+
+from flowrules.errors import FlowrulesError
+from flowrules.record.store import Store
+
+_LOOKS = """
+import json, sys
+from flowrules.cli.main import status_of
+for call in json.loads(sys.argv[1]):
+    print(f"\\n$ {' '.join(call)}", flush=True)
+    print(f"\\n== {status_of(call)}", flush=True)
+"""
 
 RERUNS = 5
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
@@ -309,17 +321,19 @@ class Trial:
 
     # ── what is looked at ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _records(self) -> list[dict]:
-        done = self.look("history", "--format", "json")
-        if done.returncode:
-            self.finds("unreadable", f"`flowrules history` ends with {done.returncode}: {done.stdout}")
+    def _good_ends(self) -> list[tuple[str, float]]:
+        """Each good end that is recorded: of which job, and when it was."""
+        try:
+            records = [record for record in Store.open(str(self.work), read_only=True).records()]
+        except FlowrulesError as error:
+            self.finds("unreadable", f"the history cannot be read: {error}")
             return []
-        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        good = [record for record in records if record.status == "done"]
+        return [("-".join([record.rule, *record.wildcards.values()]), record.ended) for record in good]
 
     def _look_at_records(self) -> None:
         """Every job that is recorded as done stays so, and what it made is whole."""
-        records = [record for record in self._records() if record["status"] == "done"]
-        done = Counter("-".join([record["rule"], *record["wildcards"].values()]) for record in records)
+        done = Counter(name for name, _ in self._good_ends())
         if lost := self._done - done:
             self.finds("lost", f"records are gone: {dict(lost)}")
         self._done = done
@@ -355,10 +369,8 @@ class Trial:
     def _look_at_ledger(self) -> None:
         """No job began after its good end was recorded, unless its outputs were destroyed."""
         ended: dict[str, float] = {}
-        for record in self._records():
-            if record["status"] == "done":
-                name = "-".join([record["rule"], *record["wildcards"].values()])
-                ended[name] = min(record["ended"], ended.get(name, record["ended"]))
+        for name, when in self._good_ends():
+            ended[name] = min(when, ended.get(name, when))
         for line in self.ledger.read_text().splitlines():
             name, event, when = line.split(" ")
             late = float(when) - ended.get(name, float("inf"))
@@ -377,13 +389,24 @@ class Trial:
             self.finds("left", f"processes are left:\n{lines}")
 
     def _look_at_state(self) -> None:
-        """Commands that look succeed."""
-        for args in (("status",), ("failures",), ("report", "-o", str(self.folder / "report.html"))):
-            done = self.look(*args)
-            if done.returncode:
-                self.finds("unreadable", f"`flowrules {args[0]}` ends with {done.returncode}: {done.stdout}")
-        done = self.look("-n", *self.options)
-        if done.returncode or "will run" in done.stdout or "may run" in done.stdout:
+        """Commands that look succeed, and nothing is to be done any more."""
+        report = ["report", "-o", str(self.folder / "report.html")]
+        calls = [["status"], ["history"], ["failures"], report, ["-n", *self.options]]
+        done = subprocess.run(
+            [sys.executable, "-c", _LOOKS, json.dumps(calls)],
+            cwd=self.work,
+            env=self.place.environ(self.folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LOOK_SECONDS,
+        )
+        if _TRACEBACK.search(done.stdout):
+            self.finds("traceback", done.stdout)
+        if done.stdout.count("\n== 0\n") != len(calls):
+            self.finds("unreadable", f"commands that look do not all succeed:\n{done.stdout}")
+        if "will run" in done.stdout.rpartition("\n$ -n")[2]:
             self.finds("repeated", f"in the end something is still to run:\n{done.stdout}")
 
     def _look_for_tracebacks(self) -> None:
