@@ -1,4 +1,5 @@
-# make setup | packages | check | test | fuzz | demo | demo-small | bench | load | manners | docs | screenshots | vendor | clean
+# make setup | packages | check | test | fuzz | chaos | demo | demo-small | bench | load | manners | docs | screenshots
+#      vendor | clean
 #
 # Everything happens in a virtual environment, .venv, that is made when first needed and kept.
 # PYTHON=python3.12 chooses the interpreter it is made from, VENV=folder another place for it.
@@ -22,18 +23,20 @@ BENCH_VENV ?= .venv-bench
 # make test: how many processes (tests mostly wait), and further arguments of pytest, such as TESTS="tests/model -x"
 WORKERS ?= 4
 TESTS ?=
-
-# make fuzz: how many cases of each fuzzer, from which seed
-N ?= 1000
+# make chaos: disturbed runs from a seed on, and where: local, sandbox or ssh; further options, such as CHAOS="--keep --workers 1"
+PLACE ?= local
+CHAOS ?=
+# make chaos and make fuzz: how many runs (20), or cases of each fuzzer (1000), from which seed
+N ?=
 SEED ?= 1
 
 # Debian's packages for tests with real hosts, GNU Parallel, MPI, Slurm, dot and a browser; tests that lack theirs are left out
 PACKAGES := chromium graphviz iproute2 mpich munge openssh-server parallel slurm-wlm tini
 
-.PHONY: help setup packages check test fuzz demo demo-small bench load manners docs screenshots vendor clean
+.PHONY: help setup packages check test fuzz chaos demo demo-small bench load manners docs screenshots vendor clean
 
 help:
-	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+	@sed -n '1,5s/^# \{0,1\}//p' Makefile
 
 setup: $(VENV)/.test
 
@@ -103,9 +106,13 @@ test: $(VENV)/.test
 # Many cases of what `make test` tries a few of: the same seed gives the same cases. Figures are told at the end.
 fuzz: $(VENV)/.test
 	@mkdir -p build && rm -f build/fuzz-figures
-	FUZZ_N=$(N) FUZZ_SEED=$(SEED) FUZZ_FIGURES=$(abspath build/fuzz-figures) $(BIN)/python -m pytest -q -rs -n 2 \
+	FUZZ_N=$(or $(N),1000) FUZZ_SEED=$(SEED) FUZZ_FIGURES=$(abspath build/fuzz-figures) $(BIN)/python -m pytest -q -rs -n 2 \
 	    --hypothesis-seed=$(SEED) tests/fuzz tests/syntax/test_syntax_fuzz.py tests/expr/test_expr_fuzz.py $(TESTS)
 	@sort build/fuzz-figures
+
+# Faults strike small workflows at random; figures of many runs go into docs/trust.md.
+chaos: $(VENV)/.test
+	$(BIN)/python tests/chaos/chaos.py -n $(or $(N),20) --place $(PLACE) --seed $(SEED) $(CHAOS)
 
 demo: $(VENV)/.demo
 	@PATH=$(BIN):$$PATH examples/molecules/demo.sh results -j $(JOBS)

@@ -14,7 +14,7 @@ from flowrules.app.attempt import Attempt
 from flowrules.app.book import Book
 from flowrules.app.parts import Parts, Result
 from flowrules.app.temps import Temps
-from flowrules.errors import FlowfileError, FlowrulesError, StateError
+from flowrules.errors import DirectoryHeld, FlowfileError, FlowrulesError, StateError
 from flowrules.model.events import (
     Ahead,
     Blocked,
@@ -158,6 +158,8 @@ class Loop:
         self._keep_beating(now)
         try:
             self._store.tick(now)
+        except DirectoryHeld:
+            raise
         except StateError as error:
             self._observer.warn(f"{error.message}; trying again")
             time.sleep(FULL_DISK_PAUSE)
@@ -261,6 +263,7 @@ class Loop:
             return
         self._flush()
         for attempt in self._to_start:
+            self._store.in_charge()  # it may have been stopped since
             self._running[attempt.job.id] = attempt
             self._executor.start(attempt.order)
         self._to_start.clear()
@@ -296,6 +299,8 @@ class Loop:
         """Waits for attempts to end, and records them with one write before anything is concluded from them."""
         deadline = time.monotonic() + self._settings.latency_wait
         ended = [(self._running.pop(o.job), o, deadline) for o in self._executor.wait(self._patience())]
+        # stopped for long, it may be in charge no more: outputs are then another's, and none is removed
+        self._keep_beating(time.monotonic())
         late, self._late = self._late, []
         recorded = []
         for attempt, outcome, until in (*late, *ended):
@@ -326,6 +331,8 @@ class Loop:
         while True:
             try:
                 return self._store.flush()
+            except DirectoryHeld:
+                raise
             except StateError as error:
                 self._observer.warn(f"{error.message}; nothing starts until this is mended")
                 time.sleep(FULL_DISK_PAUSE)

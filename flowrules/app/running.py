@@ -110,6 +110,7 @@ def execute(
         if lock.previous is not None and lock.previous.run:
             _take_over(lock, observer, to_blocks=request.batch is not None)
         store = Store.open()
+        store.fence = lock.look_again
         stack.callback(store.close)
         for warning in store.warnings:
             observer.warn(warning)

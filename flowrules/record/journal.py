@@ -344,6 +344,16 @@ class Journal:
         self._end = self._next_end
 
     @property
+    def pending(self) -> bool:
+        """Whether lines wait to be flushed."""
+        return bool(self._pending)
+
+    def forget(self) -> None:
+        """Drop the lines that wait to be flushed: the file is another's now. Nothing is appended after this."""
+        self._pending.clear()
+        self._pending_lines = 0
+
+    @property
     def unsynced(self) -> int:
         """Lines that are in the file and perhaps not on disk, with those that wait to be flushed."""
         return self._unsynced + self._pending_lines

@@ -14,6 +14,7 @@ The descriptor of the lock is not inherited by programs that jobs run; a guard p
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -35,6 +36,9 @@ SILENCE_SECONDS = 60.0
 GUARD_SECONDS = 15.0
 """How long a dead driver's guard may take to end its jobs."""
 
+FRESH_SECONDS = 5.0
+"""For how long a look whether another driver took over is good enough; much less than `SILENCE_SECONDS`."""
+
 _POLL_SECONDS = 0.05
 _KEPT = 20
 
@@ -54,6 +58,7 @@ class HeldLock:
         self.previous = previous
         self._fd = fd
         self._place = place
+        self._looked = time.monotonic()
 
     def fileno(self) -> int:
         """Descriptor of the file lock; the lock lasts as long as a forked process keeps it open."""
@@ -61,6 +66,8 @@ class HeldLock:
 
     def beat(self) -> None:
         """Show drivers on other hosts that this one lives; to be called every `BEAT_SECONDS`.
+
+        A full disk takes no beat, and ends no run: it is told by what has to be written.
 
         Raises:
             DirectoryHeld: another driver took the directory over: this one must end its jobs and write nothing more.
@@ -70,6 +77,8 @@ class HeldLock:
         try:
             _append(f"{self._place}/owner", b".")
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return
             reason = (error.strerror or str(error)).lower()
             raise StateError(f"cannot write `{self._place}/owner`: {reason}") from error
 
@@ -84,6 +93,16 @@ class HeldLock:
         if number > self.number:
             taker = read_owner(_place(drivers, number))[0]
             raise DirectoryHeld(f"another flowrules took over this directory: {describe(taker)}", "this run ends")
+        self._looked = time.monotonic()
+
+    def look_again(self) -> None:
+        """Look, unless that was a moment ago: whoever was stopped for long does not write before.
+
+        Raises:
+            DirectoryHeld: another driver took the directory over.
+        """
+        if time.monotonic() - self._looked > FRESH_SECONDS:
+            self.look()
 
     def release(self) -> None:
         """Give the directory up, in order. May be called twice."""

@@ -10,14 +10,14 @@ Kinds of lines: ``r`` a run begins, ``q`` it ends, ``s`` an attempt starts, ``e`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from flowrules.errors import StateError
+from flowrules.errors import DirectoryHeld, StateError
 from flowrules.model.files import FileRecord
 from flowrules.model.record import Record, Timing, timing_of
 from flowrules.record.codec import INPUTS, decode, decode_record, decode_took, encode, fields_of
@@ -59,10 +59,12 @@ class Store:
 
     Attributes:
         warnings: what was damaged, in sentences for the user.
+        fence: raises `DirectoryHeld` where another driver has taken over; asked before anything is written.
     """
 
     def __init__(self, journal: Journal | None) -> None:
         self.warnings: tuple[str, ...] = ()
+        self.fence: Callable[[], None] | None = None
         self._journal = journal
         self._last: dict[bytes, int] = {}
         self._open: set[bytes] = set()
@@ -306,8 +308,9 @@ class Store:
         Raises:
             StateError: nothing of it is (the disk is full, …). All of it is kept and written by a later call; until one
                 succeeds no attempt that was told to start may start, and no success be acted upon.
+            DirectoryHeld: another driver has taken over; what was not written never is.
         """
-        self._writer().flush()
+        self._fenced().flush()
 
     def tick(self, now: float) -> None:
         """Flush, and have it on disk if that was a second or 1,000 lines ago; ``now`` is of a monotonic clock.
@@ -315,7 +318,7 @@ class Store:
         Raises:
             StateError: as `flush`.
         """
-        journal = self._writer()
+        journal = self._fenced()
         journal.flush()
         if not journal.unsynced:
             self._synced_at = None
@@ -331,7 +334,7 @@ class Store:
         Raises:
             StateError: it may not be.
         """
-        self._writer().sync()
+        self._fenced().sync()
 
     def close(self) -> None:
         """Write what was not written yet and close the file. May be called twice.
@@ -339,18 +342,40 @@ class Store:
         Raises:
             StateError: something could not be written; the file is closed all the same.
         """
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            try:
-                if journal.unsynced:
-                    journal.sync()
-            finally:
-                journal.close()
+        if self._journal is None:
+            return
+        journal = self._journal
+        try:
+            if journal.unsynced:
+                self._fenced().sync()
+        finally:
+            self._journal = None
+            journal.close()
 
     def _writer(self) -> Journal:
         if self._journal is None:
             raise StateError("the history of this directory is not open for writing")
         return self._journal
+
+    def in_charge(self) -> None:
+        """See that nobody else has taken over, before something is started.
+
+        Raises:
+            DirectoryHeld: another driver has.
+        """
+        if self.fence is not None:
+            self.fence()
+
+    def _fenced(self) -> Journal:
+        """The journal, to be written: it is still this driver's."""
+        journal = self._writer()
+        if self.fence is not None and journal.pending:
+            try:
+                self.fence()
+            except DirectoryHeld:
+                journal.forget()
+                raise
+        return journal
 
     def _encode_record(self, record: Record) -> bytes:
         fields = fields_of(record)

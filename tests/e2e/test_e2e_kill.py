@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,3 +148,52 @@ def test_temp_files_of_a_killed_driver_go(tmp_path: Path) -> None:
     assert box.todo() == {"run": ["c"]}
     box.ok()
     assert not box.exists("a")
+
+
+HASTY = """
+import sys
+import flowrules.record.lock
+from flowrules.cli.main import main
+flowrules.record.lock.FRESH_SECONDS = 0.0
+sys.exit(main())
+"""
+
+
+def test_a_driver_that_goes_on_after_another_took_over_writes_and_starts_nothing(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path,
+        """
+        rule all:
+            input: "a", "b"
+        rule a:
+            output: "a"
+            priority: 1
+            shell: "touch up; until [[ -e go ]]; do sleep 0.02; done; echo > {output}; touch done"
+        rule b:
+            output: "b"
+            shell: "echo > {output}"
+        """,
+    )
+    box.command = lambda *args: [sys.executable, "-c", HASTY, *args]
+    driver = box.start("-j", "1")
+    wait_for(lambda: box.exists("up"))
+    driver.send_signal(signal.SIGSTOP)
+    owner = json.dumps({"host": "login9", "pid": 77, "since": 1_700_000_000})
+    box.write(".flowrules/driver/000002/owner", owner)
+    box.write("go", "")
+    wait_for(lambda: box.exists("done"))
+    journal = box.read(".flowrules/journal")
+    driver.send_signal(signal.SIGCONT)
+    said, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 3, said
+    assert "error: another flowrules took over this directory: process 77 on login9" in said
+    assert box.read(".flowrules/journal") == journal
+    assert box.exists("a") and not box.exists("b")
+
+
+def wait_for(seen: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

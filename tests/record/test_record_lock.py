@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from flowrules.errors import DirectoryHeld, StateError
-from flowrules.record.lock import BEAT_SECONDS, SILENCE_SECONDS, acquire, holder, unlock
+from flowrules.record.lock import BEAT_SECONDS, FRESH_SECONDS, SILENCE_SECONDS, acquire, holder, unlock
 from flowrules.record.owner import Owner
 from flowrules.testing import FakeClock
 
@@ -262,6 +263,29 @@ class TestOtherHosts:
             leave(tmp_path, self.ELSEWHERE, number=held.number + 1)
             with pytest.raises(DirectoryHeld, match="took over this directory: process 77 on login9"):
                 held.beat()
+
+    def test_it_looks_again_when_its_last_look_is_old(self, tmp_path, monkeypatch):
+        with acquire(str(tmp_path), me()) as held:
+            leave(tmp_path, self.ELSEWHERE, number=held.number + 1)
+            held.look_again()
+            now = time.monotonic()
+            monkeypatch.setattr(time, "monotonic", lambda: now + FRESH_SECONDS + 1)
+            with pytest.raises(DirectoryHeld, match="took over this directory: process 77 on login9"):
+                held.look_again()
+
+    def test_a_full_disk_takes_no_beat_and_ends_no_run(self, tmp_path, monkeypatch):
+        def full(fd, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with acquire(str(tmp_path), me()) as held:
+            owner = tmp_path / ".flowrules" / "driver" / f"{held.number:06d}" / "owner"
+            before = owner.read_bytes()
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "write", full)
+                held.beat()
+            assert owner.read_bytes() == before
+            held.beat()
+            assert owner.read_bytes() == before + b"."
 
     def test_a_beat_without_state_folder_says_so(self, tmp_path):
         with acquire(str(tmp_path), me()) as held:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowrules.errors import StateError
+from flowrules.errors import DirectoryHeld, StateError
 from flowrules.model.files import FileRecord
 from flowrules.model.record import Record
 from flowrules.record import store as store_module
@@ -290,6 +290,23 @@ class TestWriting:
         assert store.unfinished("a")
         assert [record.outputs[0].path for record in store.records()] == ["before", "b", "c"]
         store.close()
+
+    @pytest.mark.parametrize("write", [Store.flush, Store.sync, lambda store: store.tick(1.0), Store.close])
+    def test_a_driver_that_was_taken_over_writes_nothing_more(self, directory, journal, write):
+        def taken_over():
+            raise DirectoryHeld("another flowrules took over this directory")
+
+        store = Store.open(directory)
+        store.ended(done("before"))
+        store.flush()
+        before = journal.read_bytes()
+        store.fence = taken_over
+        store.started(["a"], "r", {})
+        store.ended(done("b"))
+        with pytest.raises(DirectoryHeld):
+            write(store)
+        store.close()
+        assert journal.read_bytes() == before
 
     def test_short_writes_are_gone_on_with(self, directory, monkeypatch):
         store = Store.open(directory)
