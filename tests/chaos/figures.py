@@ -17,11 +17,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(os.environ.get("TRUST_FIGURES", ROOT / "docs" / "trust.json"))
 
+BESIDE = ("trust-fuzz.json", "trust-load.json")
+"""Rows that other programs keep (`make fuzz`, `make load`), beside `FILE`: each with its section, and its figures in words."""
+
 _HEAD = """\
 # Trust
 
-What is promised, and figures from tests that anyone can run. The rows are written by the programs that measured them
-(`tests/chaos/figures.py`), each with the command that makes it again.
+What is promised, and figures from tests that anyone can run. Each row names the command that makes it again; the
+page is put together by `tests/chaos/figures.py`. Who may do what is in the [threat model](threat-model.md), which test shows
+what becomes of each failure in [decision 070](decisions/070-trust.md).
 """
 
 SECTIONS = {
@@ -77,7 +81,17 @@ def save(section: str, row: Mapping[str, Any]) -> None:
         rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in kept.get(name, []))
         lines.append(f'"{name}": [\n{rows}\n]' if rows else f'"{name}": []')
     _write(FILE, "{" + ",\n".join(lines) + "}\n")
-    _write(FILE.with_suffix(".md"), page(kept))
+    _write(FILE.with_suffix(".md"), page(everything()))
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """All rows, by section, those of other programs too."""
+    kept = {section: list(rows) for section, rows in load().items()}
+    for name in BESIDE:
+        path = FILE.with_name(name)
+        for row in json.loads(path.read_text()) if path.exists() else ():
+            kept.setdefault(row["section"], []).append({**row, "figures": {"found": row["figure"]}})
+    return kept
 
 
 def _in_order(row: Mapping[str, Any]) -> list[tuple[int, int | str]]:
@@ -128,4 +142,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    _write(FILE.with_suffix(".md"), page(load()))
+    _write(FILE.with_suffix(".md"), page(everything()))
