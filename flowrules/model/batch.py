@@ -11,7 +11,7 @@ class BatchState(Enum):
 
     QUEUED = "queued"
     HELD = "held"
-    """It waits for somebody to release it, or it failed to start too often."""
+    """It waits for somebody to release it, is suspended, or failed to start too often."""
     RUNNING = "running"
     ENDED = "ended"
 

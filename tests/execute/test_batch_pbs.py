@@ -215,6 +215,12 @@ def test_batch_jobs_that_have_not_ended(commands, pbs):
     assert found["380.server"].state is BatchState.RUNNING  # it copies its output: not over yet
 
 
+@pytest.mark.parametrize("state", ["S", "U"])
+def test_a_suspended_batch_job_is_held(state):
+    attributes = {"job_state": state, "comment": "Job suspended"}
+    assert pbs_answers.status_of(attributes) == BatchStatus(BatchState.HELD, "Job suspended")
+
+
 def test_deleted_with_status_0():
     """Seen on OpenPBS 23.06 for batch jobs of root, and for some that were just being started."""
     attributes = {"job_state": "F", "substate": 91, "Exit_status": 0, "run_count": 1}

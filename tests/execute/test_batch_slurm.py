@@ -90,6 +90,7 @@ def test_states_of_squeue(commands):
         8: ("TIMEOUT", "0", "TimeLimit"),
         9: ("NODE_FAIL", "0", "None"),
         10: ("CANCELLED", "15", "None"),
+        11: ("SUSPENDED", "0", "None"),
     }
     commands.says("squeue", "".join(row(id, *parts) for id, parts in said.items()))
     found = Prompt(Slurm()).status([str(id) for id in said])
@@ -105,6 +106,7 @@ def test_states_of_squeue(commands):
         8: BatchStatus(ended, "was ended at its walltime (TimeLimit)"),
         9: BatchStatus(ended, "was ended because one of its nodes was lost"),
         10: BatchStatus(ended, "was cancelled", 271),
+        11: BatchStatus(BatchState.HELD),
     }
 
 

@@ -324,8 +324,10 @@ class Fleet:
 
     def _withdraw(self, live: Live, now: float) -> None:
         """Take a block that is not wanted any more out of its queue. One that begins meanwhile ends by itself."""
-        begun = live.begun and not live.folder.spec.plain  # a plain script does not read that it shall end
-        if not live.unwanted or not live.id or begun or live.withdrawn is not None or now < live.next_at:
+        # a plain script does not read that it shall end, nor does a node that is dead
+        begun = live.begun and not live.folder.spec.plain
+        wanted = not live.overdue and (begun or not live.unwanted)
+        if wanted or not live.id or live.withdrawn is not None or now < live.next_at:
             return
         try:
             if live.cancelling is None:
@@ -335,7 +337,8 @@ class Fleet:
             live.cancelling, live.withdrawn = None, now
         except BatchError as error:
             live.cancelling, live.next_at = None, now + self._every
-            self._tell(f"block {live.name} could not be taken out of its queue: {error.message}")
+            what = "ended" if live.overdue else "taken out of its queue"
+            self._tell(f"block {live.name} could not be {what}: {error.message}")
 
     # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -384,7 +387,7 @@ class Fleet:
                 return []
         if closed is not None:
             return self._ends(live)
-        if not live.absent:
+        if not live.absent and not live.overdue:
             detail = live.status.detail if live.status is not None else ""
             self._tell(f"block {live.name} ended without a word{': ' + detail if detail else ''}")
         with suppress(StateError):

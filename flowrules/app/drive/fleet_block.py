@@ -49,7 +49,8 @@ class Live:
         submitting, cancelling: its submission or its end, under way; next_at: when that goes on, by that clock.
         first_end: when, and in which answer, the batch system first said that it has ended.
         since: since when it runs, by the monotonic clock; None where it does not, as far as is known.
-        heard: when it said something last; None where it has not, or where its silence was told.
+        heard: when it said something last; None where it has not.
+        quiet: that it is silent was told. overdue: it is silent long after its walltime, and counts as ended.
         early: what it said before the driver began to listen.
         absent: in how many answers nothing was known of it, one after another, and since when.
         lost_since: when it was known to have ended, or vanished, without having said so.
@@ -76,6 +77,8 @@ class Live:
     first_end: tuple[float, int] | None = None
     since: float | None = None
     heard: float | None = None
+    quiet: bool = False
+    overdue: bool = False
     early: list[LogMessage | Damaged] = field(default_factory=list)
     absent: int = 0
     absent_since: float = 0.0
@@ -104,7 +107,7 @@ class Live:
 
     def hear(self, said: LogMessage | Damaged, now: float) -> tuple[list[News], str]:
         """What a line of its log means, and in words what is worth telling."""
-        self.heard = now
+        self.heard, self.quiet = now, False
         match said:
             case Begin():
                 self.begun = True
@@ -158,13 +161,25 @@ class Live:
         return self._silence(now)
 
     def _silence(self, now: float) -> str:
-        """That a block which beats says nothing for long is told once; it is no end, as its node may be cut off."""
+        """That a block which beats says nothing for long is told once; it is no end, as its node may be cut off.
+
+        But one that is still silent long after its walltime has ended, whatever the batch system says: some never learn
+        that a node which lost its power does not run its batch job any more.
+        """
         if self.heard is None or now - self.heard < SILENT or self.lost_since is not None:
             return ""
-        self.heard = None
         known = self.status.state.value if self.status is not None and not self.absent else "unknown"
-        minutes = f"{SILENT / 60:g}min"
-        return f"nothing was heard of block {self.name} for {minutes}; the batch system says it is {known}: waiting on"
+        said = f"nothing was heard of block {self.name} for {SILENT / 60:g}min; the batch system says it is {known}"
+        if self._is_overdue(now) and known in (BatchState.RUNNING.value, "unknown"):
+            self.overdue, self.lost_since = True, now
+            return f"{said}: its walltime is long over, so it counts as ended"
+        if self.quiet:
+            return ""
+        self.quiet = True
+        return f"{said}: waiting on"
+
+    def _is_overdue(self, now: float) -> bool:
+        return self.since is not None and now >= self.since + self.folder.spec.walltime + SILENT
 
     def _absent(self, now: float, every: float) -> str:
         """That nothing is known of it is no end; but a block that never began is not waited for without end."""

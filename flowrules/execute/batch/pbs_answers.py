@@ -24,8 +24,8 @@ EXITING = frozenset({168, 237})
 
 _STATES = {
     **dict.fromkeys("QWTM", BatchState.QUEUED),
-    "H": BatchState.HELD,
-    **dict.fromkeys("RESBU", BatchState.RUNNING),
+    **dict.fromkeys("HSU", BatchState.HELD),
+    **dict.fromkeys("REB", BatchState.RUNNING),
     **dict.fromkeys("FX", BatchState.ENDED),
 }
 _DELETED = "91"

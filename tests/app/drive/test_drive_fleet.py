@@ -26,7 +26,8 @@ from flowrules.record.messages import Closed, Ended, Grant, Started
 from flowrules.record.spool_runner import RunnerFolder
 
 PROFILE = open_profile("pbs", {}, (), None)
-QUEUED, ENDED = BatchStatus(BatchState.QUEUED), BatchStatus(BatchState.ENDED, "was deleted")
+QUEUED, RUNNING = BatchStatus(BatchState.QUEUED), BatchStatus(BatchState.RUNNING)
+ENDED = BatchStatus(BatchState.ENDED, "was deleted")
 
 
 class Machine:
@@ -270,6 +271,34 @@ def test_an_id_that_vanished_is_no_end_where_the_block_had_begun(yard):
         assert of(yard.news(600), Over) == []
     (told,) = [said for said in yard.said if "nothing was heard" in said]
     assert told.endswith("the batch system says it is unknown: waiting on"), "once"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_block_that_is_silent_long_after_its_walltime_has_ended(yard, known):
+    """Its first node lost its power, and the batch system never learns of it."""
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    with yard.runner(block):
+        yard.machine.jobs = {"1.m": RUNNING} if known else {}
+        assert of(yard.news(890), Over) == []
+        assert "waiting on" in yard.said[-1] and yard.machine.cancelled == []
+        assert of(yard.news(100), Over) == [], "quarantine"
+    state = "running" if known else "unknown"
+    said = f"nothing was heard of block {block} for 5min; the batch system says it is {state}"
+    assert yard.said[-1] == f"{said}: its walltime is long over, so it counts as ended"
+    news = yard.news(100)
+    assert of(news, TasksGiven) == [TasksGiven(block, ("1J1.1",))] and len(of(news, Over)) == 1
+    assert yard.machine.cancelled == ["1.m"]
+    assert b"\tstop\t" in Path(f".flowrules/blocks/{block}/inbox.000001").read_bytes(), "should it wake up"
+
+
+@pytest.mark.parametrize("state", [BatchState.HELD, BatchState.QUEUED])
+def test_a_block_that_is_suspended_or_queued_again_is_waited_for(yard, state):
+    block = yard.block(task("1J1.1"))
+    yard.news(2)
+    with yard.runner(block):
+        yard.machine.jobs = {"1.m": BatchStatus(state)}
+        assert of(yard.news(3600), Over) == []
 
 
 def test_a_lost_answer_is_learned_from_the_block_itself(yard):
