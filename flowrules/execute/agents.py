@@ -19,7 +19,7 @@ from flowrules.execute.lanes import Lanes
 from flowrules.execute.launchers import Flavour
 from flowrules.execute.link import Link
 from flowrules.execute.mpirun import installed_flavour
-from flowrules.execute.processes import ATTEMPT, RUN, chained
+from flowrules.execute.processes import ATTEMPT, RUN, chained, sweep
 from flowrules.execute.reactor import Reactor
 from flowrules.model.agent import AgentEvent, NodeLost, TaskEnded
 from flowrules.model.block import BlockSpec
@@ -238,6 +238,8 @@ class Agents:
             reactor.poll(0.2)
         for node in self._nodes.values():
             self._drop(node)
+        # the ssh that Hydra has in a session of its own waits for a dead node for hours, and PBS does not end it
+        sweep(self.mark)
         self._feeder.close()
         self._feeder = self._reactor = None
         reactor.close()

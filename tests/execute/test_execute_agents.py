@@ -330,6 +330,23 @@ def test_close_releases_everything_and_the_last_ends_are_told_after_it(local: Ri
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_what_a_launcher_has_in_a_session_of_its_own_does_not_outlive_the_block(tmp_path, monkeypatch) -> None:
+    """As Hydra's ssh, which waits for a node that is dead and hears nothing of its `mpiexec` being killed."""
+    launcher = tmp_path / "bin/mpiexec"
+    launcher.parent.mkdir()
+    launcher.write_text('#!/bin/bash\nsetsid sleep 1000 <&- >&- 2>&- &\nexec "${@: -4}"\n')
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{launcher.parent}:{os.environ['PATH']}")
+    rig = Rig("mpiexec", tmp_path, None)
+    try:
+        agents = rig.open(flavour="hydra")
+        rig.come(lambda: rig.called("sleep\0" + "1000"))
+        assert agents.close(1.0)
+        assert not rig.called("sleep\0" + "1000")
+    finally:
+        rig.close()
+
+
 def test_names_that_would_mean_something_to_a_shell(local: Rig) -> None:
     agents = local.open()
     for task in ("", "1J1.1;id", "a b", "../x", "$x"):
