@@ -21,7 +21,7 @@ PATIENCE: Final = 1.0
 REFRESH: Final = 0.2
 """Seconds between two pictures on a terminal."""
 
-FIRST_LINE: Final = 10.0
+FIRST_LINE: Final = 30.0
 """Seconds before the first line elsewhere; the next ones come after twice the time of the one before."""
 
 
