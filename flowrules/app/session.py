@@ -152,8 +152,3 @@ def without_gc() -> Iterator[None]:
         if was_on:
             gc.freeze()  # else the next collection goes through all of them
             gc.enable()
-
-
-def environment(workflow: Workflow) -> Mapping[str, str]:
-    """The variables that the workflow's `envvars` name; never written to any file."""
-    return {name: os.environ[name] for name in workflow.envvars}
