@@ -80,7 +80,7 @@ def _role(process: Process, parent: Process | None, driver: int) -> str:
         return "job"
     if "sandbox_server" in line:
         return "warden" if "sandbox_server" in above else "server"
-    if "flowrules-guard" in line:
+    if argv[-1] == "flowrules-guard":
         return "agent guard"
     if "flowrules-agent" in line:
         return "lane" if "flowrules-agent" in above else "agent"
