@@ -33,7 +33,7 @@ SECTIONS = {
         "Faults",
         """\
 `make chaos` makes small random workflows (chains, diamonds, fan-in, temporary files, folders, retries; shell, script
-and function), runs them, and lets faults strike at random moments: at the so-manieth job, line of the journal or word of
+and function), runs them, and lets faults strike at random moments: at the n-th job, line of the journal or word of
 the driver. Then it runs them plainly until all is made. A *place* is this machine (`local`), blocks of the sandbox
 (`sandbox`), or blocks on three hosts with an sshd each, in network namespaces, behind commands that look like those of
 PBS (`ssh`; started by ssh or mpiexec). A seed reproduces workflow, options and faults; what exactly a fault meets is a
