@@ -65,16 +65,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=2000, help="jobs (2000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each program (3)")
+    parser.add_argument("--programs", default="", help="those that are measured, flowrules first (all)")
     options = parser.parse_args()
+    only = options.programs.split(",") if options.programs else None
     base = scratch("flowrules-launch-")
     folder = base / "work"
     try:
         launch_graph(folder, options.size)
-        measured = in_turns(cases(folder, options.size), folder, options.rounds, lambda case: _check(case, folder))
+        chosen = [case for case in cases(folder, options.size) if only is None or case.name in only]
+        measured = in_turns(chosen, folder, options.rounds, lambda case: _check(case, folder))
         title = f"launch, {options.size:,} shell jobs, two at once"
         rate = lambda case: f"{(case.jobs or options.size) / case.seconds:,.0f}"  # noqa: E731
         print(table(title, measured, rate, "jobs/s"))
         save("launch", "shell jobs", options.size, measured)
+        if only is not None:
+            return
         seconds = record_alone(base / "record", options.size)
         share = seconds / measured[0].seconds
         print(f"the record alone: {seconds / options.size * 1e6:.0f} µs a job, {share:.0%} of the run\n")

@@ -51,8 +51,8 @@ A command of the batch system that hangs ends by itself after 20 s here. One tha
 killed by `kill -9`: it may be a `qsub`, whose batch job must not die with it.
 
 A driver on another host that takes over is one in namespaces of its own, with locks switched off, and only on `local`; held
-blocks are answers of the sandbox that say so. In rows of 2026-11-27 other than seeds 201 to 236 of the sandbox, agents and
-lanes were not told from their guards: what is called an agent's guard there was any of the three.
+blocks are answers of the sandbox that say so. In the rows of this machine, and of the sandbox's seeds 1 to 95, agents and lanes
+were not told from their guards: what is called an agent's guard there was any of the three.
 
 Not built yet: files that appear late, clocks that jump, a file system that hangs, blocks that are requeued or preempted,
 jobs that a block's walltime cuts off (blocks of 10 seconds are there, jobs are shorter), limits on processes, an
