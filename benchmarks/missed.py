@@ -41,8 +41,8 @@ NEXT: Mapping[str, str] = {
     ),
     "virtual time: 2,000,000 jobs, 8,000 nodes × 32 slots": (
         "An event makes hardly more calls (329 at 100,000 jobs, 310 at 10,000), but each of them waits longer for "
-        "memory: 3 GiB of small objects do not fit into any cache. Next: numbers of jobs in arrays, as in `schedule/states.py`, for the ready queue and for "
-        "what runs on a node."
+        "memory: 3 GiB of small objects do not fit into any cache. Next: numbers of jobs in arrays, as in "
+        "`schedule/states.py`, for the ready queue and for what runs on a node."
     ),
 }
 """By what is aimed at, as in `goals`."""
