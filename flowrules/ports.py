@@ -91,7 +91,7 @@ class History(Protocol):
 class Stages(Protocol):
     """Is told what loading and planning are at, and shows it as long as it is entered, as context managers are."""
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> Stages: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
@@ -108,6 +108,24 @@ class Stages(Protocol):
 
     def beside(self, what: str) -> None:
         """What the stage waits for just now, such as `reading x.dat, 3.1 GB`; "" for nothing any more."""
+
+
+class _Unseen:
+    def __enter__(self) -> _Unseen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing was shown."""
+
+    def enter(self, what: str, done: Callable[[], int] | None = None, of: int = 0) -> None:
+        """Nobody looks."""
+
+    def beside(self, what: str) -> None:
+        """Nobody looks."""
+
+
+UNSEEN: Stages = _Unseen()
+"""Stages that nobody watches."""
 
 
 class Executor(Protocol):

@@ -51,13 +51,14 @@ def dry_run(
     from flowrules.record.store import Store
 
     workflow = load(source, remembering.files, remembering.environ)
-    planned = plan(workflow, request, disk, Store.open(read_only=True), remembering)
+    store = Store.open(read_only=True)
+    planned = plan(workflow, request, disk, store, remembering)
     command = commands_of(planned, workflow.config) if request.run.print_commands else None
     needs = needs_of(planned)
     if dag == "html":
         from flowrules.app.picture import dag_page
 
-        output.text(dag_page(planned, request, workflow.config).rstrip("\n"))
+        output.text(dag_page(planned, request, workflow.config, store).rstrip("\n"))
         return 0
     packing = packing_of(planned, request)
     drawn = None

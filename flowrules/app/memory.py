@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from flowrules.app.settings import Request, Source
 from flowrules.expr.paths import glob_files
 from flowrules.expr.witness import Variables, Witness, same_answers
 from flowrules.plan.memory import Memory, Restored, Unfit, encode
+from flowrules.ports import UNSEEN
 from flowrules.record.disk import Disk
 from flowrules.record.remembered import differences, history_mark, history_since, read_plan, write_plan
 from flowrules.version import __version__
@@ -85,10 +85,8 @@ class Remembering:
         """What was remembered of an earlier plan, and what of it holds now."""
         memory, self._memory = self._memory or self._read(), None
         if memory is not None:
-            stages = self._disk.stages if memory.active > MANY else None
-            with stages or nullcontext():
-                if stages is not None:
-                    stages.enter("looking at files since the last plan")
+            with self._disk.stages if memory.active > MANY else UNSEEN as stages:
+                stages.enter("looking at files since the last plan")
                 self.recalled = self._holds(memory)
         return self.recalled
 

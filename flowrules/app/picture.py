@@ -46,9 +46,10 @@ def draw(source: Source, request: Request, output: Output, form: str, level: str
         raise UsageError("an HTML page is not for a terminal", "name a file: `flowrules dag -o dag.html`")
     disk = disk_of(source)
     workflow = load(source, disk)
-    planned = plan(workflow, request, disk, Store.open(read_only=True))
+    store = Store.open(read_only=True)
+    planned = plan(workflow, request, disk, store)
     if form == "html":
-        text = dag_page(planned, request, workflow.config, jobs=level == "jobs")
+        text = dag_page(planned, request, workflow.config, store, jobs=level == "jobs")
     else:
         from flowrules.show.dag import render_dag
 
@@ -62,10 +63,13 @@ def draw(source: Source, request: Request, output: Output, form: str, level: str
     return 0
 
 
-def dag_page(planned: Planned, request: Request, config: Mapping[str, object], *, jobs: bool = True) -> str:
+def dag_page(
+    planned: Planned, request: Request, config: Mapping[str, object], store: Store, *, jobs: bool = True
+) -> str:
     """The page; with the packing where the call names a batch profile.
 
     Args:
+        store: what ran, for the states of jobs.
         jobs: rules unfold into their jobs; without them a page is small, however many there are.
 
     Raises:
@@ -78,7 +82,12 @@ def dag_page(planned: Planned, request: Request, config: Mapping[str, object], *
     graph = planned.plan
     return render_dag_page(
         graph,
-        Facts(commands_of(planned, config), needs_of(planned), groups_of(graph.jobs, graph.needs), states_now(graph)),
+        Facts(
+            commands_of(planned, config),
+            needs_of(planned),
+            groups_of(graph.jobs, graph.needs),
+            states_now(graph, store),
+        ),
         title=os.path.basename(os.getcwd()) or "/",
         made=f"as of {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         packed=None if found is None else Packed(*found),
@@ -86,14 +95,13 @@ def dag_page(planned: Planned, request: Request, config: Mapping[str, object], *
     )
 
 
-def states_now(plan: Plan) -> dict[int, str]:
+def states_now(plan: Plan, store: Store) -> dict[int, str]:
     """States of jobs that are more than planned, by id: those that run, wait in a block, or failed and are to run."""
-    driver = view_driver(".")
-    blocks = view_blocks(".")
-    found = standing(Store.open(read_only=True), driver, blocks).states
+    found = standing(store, view_driver("."), view_blocks(".")).states
+    told = {job: _WORDS[state] for job, state in found.items() if state in _WORDS}
     states = {}
-    for job in plan.jobs if found else ():
-        state = _WORDS.get(found.get(identity(job.rule.name, job.wildcards.items()), ""))
+    for job in plan.jobs if told else ():  # mostly nothing runs and nothing failed
+        state = told.get(identity(job.rule.name, job.wildcards.items()))
         if state is not None and (state != "failed" or plan.decisions[job.id] is not Decision.SKIP):
             states[job.id] = state
     return states

@@ -34,7 +34,7 @@ from flowrules.model.plan import Plan
 from flowrules.model.progress import RunSummary
 from flowrules.model.workflow import Workflow
 from flowrules.plan.build import Planned
-from flowrules.ports import Observer
+from flowrules.ports import UNSEEN, Observer
 from flowrules.record.disk import STATE_FOLDER, Disk
 from flowrules.record.lock import HeldLock, acquire
 from flowrules.record.owner import Owner
@@ -116,7 +116,7 @@ def execute(
             observer.warn(warning)
         campaign = _campaign(request, lock, store, observer)
         planned, planning = _plan(workflow, request, disk, store, remembering)
-        disk.stages = None  # from here on the observer shows what goes on, on the same terminal
+        disk.stages = UNSEEN  # from here on the observer shows what goes on, on the same terminal
         for noticed in planned.plan.warnings:
             observer.message(f"{noticed.span}: warning[{noticed.code}]: {noticed.message}")
         observer.plan_ready(planned.plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -63,9 +63,8 @@ def load(source: Source, disk: FileView, environ: Mapping[str, str] = os.environ
     """
     from flowrules.load.lower import load_workflow
 
-    with source.stages or nullcontext(), without_gc():
-        if source.stages is not None:
-            source.stages.enter("reading the Flowfile")
+    with source.stages, without_gc():
+        source.stages.enter("reading the Flowfile")
         return load_workflow(flowfile_of(source), disk, options_of(source, environ))
 
 
@@ -75,8 +74,7 @@ def options_of(source: Source, environ: Mapping[str, str] = os.environ) -> LoadO
     from flowrules.load.options import LoadOptions
 
     def importing(path: str) -> ModuleType:
-        if source.stages is not None:
-            source.stages.beside(f"importing {path}")
+        source.stages.beside(f"importing {path}")
         return import_module(path)
 
     return LoadOptions(
@@ -103,7 +101,7 @@ def plan(
     from flowrules.plan.build import make_plan
 
     _check_rules(workflow, request.commands)
-    with disk.stages or nullcontext(), without_gc():
+    with disk.stages, without_gc():
         recalled = remembering.recalled if remembering is not None else None
         return make_plan(
             workflow,

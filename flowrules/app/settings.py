@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowrules.plan.policy import DEFAULT, NO_SETTINGS, CommandSettings, Policy
+from flowrules.ports import UNSEEN
 
 if TYPE_CHECKING:
     from flowrules.ports import Stages
@@ -20,7 +21,7 @@ class Source:
         flowfile: path of the Flowfile; None for `Flowfile`, then `workflow/Flowfile`.
         config: ``KEY=VALUE`` texts of the call.
         configfiles: further config files; they win over those of the Flowfile.
-        stages: shows what takes long before anything runs; None where nobody wants to see it.
+        stages: shows what takes long before anything runs.
         no_python: `import` is refused. untrusted: reading is confined to the workflow's folders, `env` is refused too.
     """
 
@@ -29,7 +30,7 @@ class Source:
     configfiles: tuple[str, ...] = ()
     no_python: bool = False
     untrusted: bool = False
-    stages: Stages | None = field(default=None, compare=False)
+    stages: Stages = field(default=UNSEEN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

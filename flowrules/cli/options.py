@@ -14,6 +14,7 @@ from flowrules.cli.completing import complete_launchers
 from flowrules.cli.texts import Helped
 from flowrules.errors import UsageError
 from flowrules.model.quantity import Quantity, QuantityError, parse_quantity
+from flowrules.ports import UNSEEN
 from flowrules.show.stages import ShownStages
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -166,7 +167,7 @@ def source_of(options: dict[str, Any]) -> Source:
         configfiles=tuple(configfiles),
         no_python=options.pop("no_python"),
         untrusted=options.pop("untrusted"),
-        stages=None if options["quiet"] else ShownStages(),
+        stages=UNSEEN if options["quiet"] else ShownStages(),
     )
 
 

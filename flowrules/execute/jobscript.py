@@ -24,8 +24,14 @@ _DEPEND: Final = re.compile(r"[A-Za-z0-9.,:_\[\]@?-]*")
 _BREAKS: Final = re.compile(r"""["'`\\$#]|[\x00-\x1f\x7f]""")
 _ARRAY: Final = {"pbs": re.compile(r"-J\b"), "slurm": re.compile(r"(-a\b|--array\b)")}
 _UNFILLED: Final = (
-    *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
-    *(RecursionError, SyntaxError, MemoryError),  # deeper than Python's own compiler likes, or too large
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,  # this and what follows: deeper than Python's own compiler likes, or too large
+    SyntaxError,
+    MemoryError,
 )
 """What expressions of a template raise beside what Jinja2 says itself."""
 

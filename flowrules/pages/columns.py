@@ -33,9 +33,10 @@ COMMAND: Final = 20_000
 """Characters of a command that are kept."""
 
 _LAST: Final = {NUMBER["may"]: 1, NUMBER["skip"]: 2, NUMBER["done"]: 2}
-"""States whose jobs are left out of a page that is too small for all, the last ones first."""
+"""States whose jobs are left out of a page that is too small for all: those with the highest number first."""
 
 NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
+"""States of jobs of which nothing but the plan is known."""
 
 _STATES: Final = {
     Decision.RUN: NUMBER["run"],
@@ -104,7 +105,7 @@ def keep(plan: Plan, rules: Mapping[int, int], most: int = JOBS, states: Mapping
     for jobs in by_rule:
         kept.first.append(len(kept.order))
         if len(jobs) > share:
-            urgent = sorted(jobs, key=lambda job: _LAST.get(kept.states[job], 0))  # what is done last
+            urgent = sorted(jobs, key=lambda job: _LAST.get(kept.states[job], 0))
             jobs = sorted(urgent[:share])
         for job_id in jobs:
             kept.number[job_id] = len(kept.order)

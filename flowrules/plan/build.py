@@ -27,9 +27,8 @@ from flowrules.plan.policy import NO_SETTINGS, CommandSettings, Policy
 from flowrules.plan.reader import Answer, DiskReader, PlanReader, not_a_checkpoint
 from flowrules.plan.recipe import STEPS_PER_JOB
 from flowrules.plan.rehearse import RehearsalReader, rehearse
-from flowrules.plan.stages import Unseen
 from flowrules.plan.targets import Targets, not_in_plan, path_of
-from flowrules.ports import FileView, History, Reader, Stages
+from flowrules.ports import UNSEEN, FileView, History, Reader, Stages
 
 MOST_ROUNDS = 10_000
 """Rounds of reading checkpoints in one plan; each ends with at least one more answer."""
@@ -59,7 +58,7 @@ def make_plan(
     settings: CommandSettings = NO_SETTINGS,
     witness: Witness | None = None,
     memory: Restored | None = None,
-    stages: Stages | None = None,
+    stages: Stages = UNSEEN,
 ) -> Planned:
     """What has to run so that the targets exist and are up to date, and why.
 
@@ -79,7 +78,6 @@ def make_plan(
     index = RuleIndex(workflow.rules)
     answers: dict[str, Answer | FlowfileError] = {}
     once = Once(files)
-    stages = stages or Unseen()
     for _ in range(MOST_ROUNDS):
         looking = witness.over(once) if witness is not None else once
         reader = PlanReader(looking, index, answers)

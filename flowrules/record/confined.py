@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from flowrules.model.files import Stamp
-from flowrules.ports import Stages
+from flowrules.ports import UNSEEN, Stages
 from flowrules.record.disk import Disk
 
 
@@ -19,7 +19,7 @@ class ConfinedDisk(Disk):
         directory: what relative paths are relative to.
     """
 
-    def __init__(self, roots: Iterable[str], directory: str = ".", stages: Stages | None = None) -> None:
+    def __init__(self, roots: Iterable[str], directory: str = ".", stages: Stages = UNSEEN) -> None:
         super().__init__(directory, stages)
         self._roots = tuple(os.path.realpath(root).rstrip("/") + "/" for root in roots)
         self._inside: dict[str, bool] = {}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from flowrules.errors import FlowrulesError
 from flowrules.model.files import Stamp
-from flowrules.ports import Stages
+from flowrules.ports import UNSEEN, Stages
 from flowrules.record.digest import digest_file, digest_tree, open_regular
 
 STATE_FOLDER = ".flowrules"
@@ -68,7 +68,7 @@ class Disk:
         stages: are told of files that take long to read.
     """
 
-    def __init__(self, directory: str = ".", stages: Stages | None = None) -> None:
+    def __init__(self, directory: str = ".", stages: Stages = UNSEEN) -> None:
         self.stages = stages
         self.stats = 0
         self.scans = 0
@@ -256,18 +256,16 @@ class Disk:
             return self._tree(path)[0]
         known = self._digests.get(path)
         if known is None:
-            self._reads(path, stamp.size)
+            if stamp.size > _LONG:
+                self.stages.beside(f"reading {path}, {stamp.size / 1e9:.1f} GB")
             try:
                 known = digest_file(self.locate(path))
             except OSError:
                 known = ""
             self._digests[path] = known
-            self._reads("", 0)
+            if stamp.size > _LONG:
+                self.stages.beside("")
         return known
-
-    def _reads(self, path: str, size: int) -> None:
-        if self.stages is not None and (size > _LONG or not path):
-            self.stages.beside(path and f"reading {path}, {size / 1e9:.1f} GB")
 
     def tree_mtime_ns(self, path: str) -> int:
         """The newest change of any file below a folder (0 for an empty one)."""
