@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(os.environ.get("TRUST_FIGURES", ROOT / "docs" / "trust.json"))
 
 BESIDE = ("trust-fuzz.json", "trust-load.json")
-"""Rows that other programs keep (`make fuzz`, `make load`), beside `FILE`: each with its section, and its figures in words."""
+"""Rows kept beside `FILE`, with their section and their figures in words: `make load` writes its own, those of `make fuzz`
+are taken over by hand from what it prints."""
 
 _HEAD = """\
 # Trust

@@ -9,6 +9,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from tasks_below import tasks_below
+
 JOBS = 2_000
 
 QUICK = """
@@ -25,20 +27,6 @@ TURNS_A_JOB = 1.0
 """A driver that waits a fifth of a second at least would be at work for ten minutes then."""
 
 CALLS_A_JOB = 4.0
-
-
-def tasks_below(pid: int) -> int:
-    """Threads of a process and of all its descendants."""
-    count, todo = 0, [pid]
-    for each in todo:
-        try:
-            threads = os.listdir(f"/proc/{each}/task")
-            count += len(threads)
-            for thread in threads:
-                todo += map(int, Path(f"/proc/{each}/task/{thread}/children").read_text().split())
-        except OSError:
-            continue
-    return count
 
 
 def test_thousands_of_jobs_take_few_processes_and_few_questions(campaign) -> None:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
+from flow_text import FlowText
+
 from flowrules.expr.shell import Params, Section, ShellNames, parse_message, parse_shell
 from flowrules.model.quantity import parse_quantity
 from flowrules.model.values import NamedList
-from flowrules.span import Source, Span
-
-
-class Text:
-    """A text that is a Flowfile by itself."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-        self.source = Source("Flowfile", value)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
 
 LETS: dict[str, object] = {"OUT": "out dir", "N": 4, "MOLS": ["a", "b c"], "NONE": None}
 
@@ -65,14 +54,14 @@ def values(**more: object) -> dict[str, object]:
 
 def render(text: str, names: ShellNames = NAMES, **more: object) -> str:
     """The command for the job above; the text must be without a fault."""
-    template, diagnostics = parse_shell(Text(text), names)
+    template, diagnostics = parse_shell(FlowText(text), names)
     assert [d.message for d in diagnostics] == []
     return template.render(values(**more))
 
 
 def faults(text: str, names: ShellNames = NAMES, *, message: bool = False) -> list[str]:
     """What is noticed at load: column, code, message and hint."""
-    _, diagnostics = (parse_message if message else parse_shell)(Text(text), names)
+    _, diagnostics = (parse_message if message else parse_shell)(FlowText(text), names)
     return [
         f"{d.span.column if d.span else 0}: {d.code} {d.message}" + (f" [{d.hint}]" if d.hint else "")
         for d in diagnostics

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from shell_bench import NAMES, Text, faults, render, values
+from flow_text import FlowText
+from shell_bench import NAMES, faults, render, values
 
 from flowrules.errors import FlowfileError
 from flowrules.expr.data import File
@@ -190,7 +191,7 @@ def test_deep_nesting_is_told() -> None:
 
 
 def refused(text: str, **more: object) -> str:
-    template, diagnostics = parse_shell(Text(text), NAMES)
+    template, diagnostics = parse_shell(FlowText(text), NAMES)
     assert diagnostics == []
     with pytest.raises(FlowfileError) as info:
         template.render(values(**more))
@@ -260,7 +261,7 @@ def test_a_value_that_is_not_there() -> None:
         ("ls {params.title.x}", "F302 `{params.title.x}` asks for `x`, but `title` is text"),
         ("ls {resources.disk}", "F302 `{resources.disk}` asks for `disk`, which `resources` does not have"),
     ]:
-        template, diagnostics = parse_shell(Text(text), names)
+        template, diagnostics = parse_shell(FlowText(text), names)
         assert diagnostics == []
         with pytest.raises(FlowfileError) as info:
             template.render(values())
@@ -321,7 +322,7 @@ def test_params_as_a_document() -> None:
 
 
 def code(text: str, names: object = NAMES) -> str:
-    return parse_shell(Text(text), names)[0].code  # type: ignore[arg-type]
+    return parse_shell(FlowText(text), names)[0].code  # type: ignore[arg-type]
 
 
 def test_the_command_as_written_has_constants_filled_in() -> None:
@@ -333,7 +334,7 @@ def test_the_command_as_written_has_constants_filled_in() -> None:
 def test_a_constant_with_wildcards_is_filled_for_each_job() -> None:
     bam = Pattern(("bam/", Wildcard("mol"), ".bam"))
     names = replace(NAMES, lets=frozenset({"BAM"}), let_value=lambda name: [bam, Flagged(bam, Flags(temp=True))])
-    template, diagnostics = parse_shell(Text("x {BAM} {BAM[0]}"), names)
+    template, diagnostics = parse_shell(FlowText("x {BAM} {BAM[0]}"), names)
     assert diagnostics == []
     assert template.code == "x 'bam/{mol}.bam' 'bam/{mol}.bam' 'bam/{mol}.bam'"
     assert template.render(values(wildcards={"mol": "a b"})) == "x 'bam/a b.bam' 'bam/a b.bam' 'bam/a b.bam'"
@@ -345,7 +346,7 @@ def test_a_constant_with_wildcards_is_filled_for_each_job() -> None:
 def test_a_constant_that_waits_for_a_checkpoint_is_read_when_the_job_starts() -> None:
     known: list[object] = [Unknown(frozenset({"c.txt"}))]
     names = replace(NAMES, lets=frozenset({"C"}), let_value=lambda name: known[-1])
-    template, diagnostics = parse_shell(Text("x {C} {C[0]}"), names)
+    template, diagnostics = parse_shell(FlowText("x {C} {C[0]}"), names)
     assert (diagnostics, template.code) == ([], "x {C} {C[0]}")
     with pytest.raises(FlowfileError, match=r"`\{C\}` is not known before a checkpoint has run"):
         template.render(values())
@@ -358,8 +359,8 @@ def test_a_mistake_in_a_constant_is_told_once() -> None:
     def broken(name: str) -> object:
         raise FlowfileError(faults_of_let)
 
-    _, faults_of_let = parse_shell(Text("{inptu}"), NAMES)
-    _, diagnostics = parse_shell(Text("x {A} {A}"), replace(NAMES, lets=frozenset({"A"}), let_value=broken))
+    _, faults_of_let = parse_shell(FlowText("{inptu}"), NAMES)
+    _, diagnostics = parse_shell(FlowText("x {A} {A}"), replace(NAMES, lets=frozenset({"A"}), let_value=broken))
     assert diagnostics == faults_of_let
 
 
@@ -376,7 +377,7 @@ def test_hooks_know_no_job() -> None:
 
 def test_a_message_is_not_quoted() -> None:
     template, diagnostics = parse_message(
-        Text("Don't relax {mol} with {threads}: {input} # {OUT} {params.flags}"), NAMES
+        FlowText("Don't relax {mol} with {threads}: {input} # {OUT} {params.flags}"), NAMES
     )
     assert diagnostics == []
     assert template.render(values(wildcards={"mol": "a 'b"})) == (
@@ -387,7 +388,7 @@ def test_a_message_is_not_quoted() -> None:
 
 def test_adjacent_strings_are_one_text() -> None:
     source = "cat {inp" + "ut} {inptu}"
-    whole = Text(source)
+    whole = FlowText(source)
 
     class Part:
         def __init__(self, start: int, end: int) -> None:
@@ -408,5 +409,5 @@ def test_adjacent_strings_are_one_text() -> None:
 def test_render_is_cheap() -> None:
     """Values that need no quoting are looked at once, all together."""
     many = NamedList([f"data/{i}.txt" for i in range(100_000)], {"all": (0, 100_000)})
-    template, _ = parse_shell(Text("cat {input} > {output}"), NAMES)
+    template, _ = parse_shell(FlowText("cat {input} > {output}"), NAMES)
     assert len(template.render(values(input=many))) > 1_000_000

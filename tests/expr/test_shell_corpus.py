@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from flow_text import FlowText
 
 from flowrules.expr.shell import Section, ShellNames, parse_shell
-from flowrules.span import Source, Span
-
-
-class Text:
-    def __init__(self, value: str) -> None:
-        self.value = value
-        self.source = Source("Flowfile", value)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
 
 NAMES = ShellNames(
     sections={
@@ -219,7 +209,7 @@ select x in {a,b}; do break; done
 @pytest.mark.parametrize("text", SNIPPETS)
 def test_shell_text_is_left_alone(text: str) -> None:
     text = text.replace(";", "\n") if "EOF" in text else text
-    template, diagnostics = parse_shell(Text(text), NAMES)
+    template, diagnostics = parse_shell(FlowText(text), NAMES)
     assert [d.message for d in diagnostics] == []
     assert template.render({}) == text
     assert template.code == text
@@ -238,7 +228,7 @@ LONE = [
 
 @pytest.mark.parametrize("text", LONE)
 def test_a_lone_unknown_word_is_left_alone_with_a_warning(text: str) -> None:
-    template, diagnostics = parse_shell(Text(text), NAMES)
+    template, diagnostics = parse_shell(FlowText(text), NAMES)
     assert [(d.code, d.severity) for d in diagnostics] == [("W301", "warning")]
     assert template.render({}) == text
 

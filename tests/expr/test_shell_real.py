@@ -7,24 +7,12 @@ import subprocess
 from itertools import islice
 
 import pytest
+from flow_text import FlowText
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowrules.expr.shell import Params, Section, ShellNames, parse_shell
 from flowrules.model.values import NamedList
-from flowrules.span import Source, Span
-
-
-class Text:
-    """A text that is a Flowfile by itself."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-        self.source = Source("Flowfile", value)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
 
 NAMES = ShellNames(
     sections={
@@ -212,7 +200,7 @@ def check(shell: str, contexts: list, values: list[str], locale: str = "C.UTF-8"
         for text, *shown in contexts:
             if text in REFUSED and REFUSED[text] & unreadable(value):
                 continue
-            template, diagnostics = parse_shell(Text(text), NAMES)
+            template, diagnostics = parse_shell(FlowText(text), NAMES)
             assert diagnostics == [], text
             command = template.render(names)
             scripts.append(command)

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from flow_text import FlowText
 from fuzzing import cases, flowfiles, lawful, mutated
 
 from flowrules.errors import FlowfileError
@@ -12,7 +13,6 @@ from flowrules.load.options import LoadOptions
 from flowrules.model.values import NamedList
 from flowrules.plan.build import make_plan
 from flowrules.plan.policy import Policy
-from flowrules.span import Source, Span
 from flowrules.syntax.reader import decode_source
 from flowrules.testing import FakeFiles, FakeHistory
 
@@ -75,17 +75,6 @@ def test_configuration_with_damage() -> None:
 # ── shell text ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Text:
-    """A text that is a Flowfile by itself."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-        self.source = Source("Flowfile", value)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
-
 NAMES = ShellNames(
     sections={"input": Section(("one",)), "output": Section(), "params": Section(), "resources": Section()},
     wildcards=("w",),
@@ -108,7 +97,7 @@ def shell_text(chance: random.Random) -> str:
 
 
 def render(parse, text: str) -> None:
-    template, told = parse(Text(text), NAMES)
+    template, told = parse(FlowText(text), NAMES)
     for d in told:
         assert 0 <= d.span.start <= d.span.end <= len(text)
     if not [d for d in told if d.severity == "error"]:
@@ -125,7 +114,7 @@ def test_shell_text(parse) -> None:
 
 def test_deep_shell_text_ends() -> None:
     for piece in ("$(", "`", '"$(', "${a:-", "(", "{ ", "$((", "if ", "case x in x) ", "<<A\n", "\\", "$'", "[[ ( "):
-        lawful(piece, parse_shell, Text(piece * 20_000 + "{w}"), NAMES, shown=piece)
+        lawful(piece, parse_shell, FlowText(piece * 20_000 + "{w}"), NAMES, shown=piece)
 
 
 def test_a_mistake_has_a_place() -> None:

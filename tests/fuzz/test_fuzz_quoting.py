@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from flow_text import FlowText
 from fuzzing import SEED, figure, share
 
 from flowrules.execute.launchers import agent_command, bootstrap, quoted, task_words
 from flowrules.expr.shell import Section, ShellNames, parse_shell
 from flowrules.model.values import NamedList
-from flowrules.span import Source, Span
 
 BATCH = 400
 """Values of one process."""
@@ -63,17 +63,6 @@ def arrived(raw: bytes, values: list[str], how: str) -> None:
 # ── shell text ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Text:
-    """A text that is a Flowfile by itself."""
-
-    def __init__(self, text: str) -> None:
-        self.value = text
-        self.source = Source("Flowfile", text)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
-
 NAMES = ShellNames(sections={"input": Section(), "output": Section()}, wildcards=("w",))
 PLACES = {
     "show {w}": 1,
@@ -96,7 +85,7 @@ def expected(place: str, text: str) -> list[str]:
 def test_shells(shell: str) -> None:
     templates = {}
     for place in PLACES:
-        templates[place], told = parse_shell(Text(place), NAMES)
+        templates[place], told = parse_shell(FlowText(place), NAMES)
         assert told == []
     for values in batches(f"{shell}", 300):
         script, sent = ["show() { printf '%s\\0' \"$@\"; }"], []
