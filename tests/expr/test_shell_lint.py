@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from shell_bench import NAMES, Text
+from flow_text import FlowText
+from shell_bench import NAMES
 
 from flowrules.expr.shell import parse_shell
 from flowrules.expr.shell_lint import interpreter_warnings
 
 
 def flagged(text: str) -> list[str]:
-    template, _ = parse_shell(Text(text), NAMES)
+    template, _ = parse_shell(FlowText(text), NAMES)
     found = interpreter_warnings(template)
     assert all(d.code == "L002" and d.severity == "warning" and d.hint for d in found)
     return [f"{d.span.column if d.span else 0} {d.message.split('`')[3]}" for d in found]
